@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door. Every target is a small script in harness/; everything made goes to build/.
+
+BASE ?= mainline
+ARCH ?= x86_64
+KERNEL ?=
+BASELINE ?=
+JOBS ?=
+KVM ?= auto
+DEBUG ?=
+FORCE ?=
+LONG ?=
+FROM ?=
+RANGE ?=
+export BASE ARCH KERNEL BASELINE JOBS KVM DEBUG FORCE LONG FROM RANGE
+
+targets := demo test bench series tree image shell check compile-matrix refresh kunit selftests clean
+
+.PHONY: help $(targets)
+.NOTPARALLEL:
+
+help:
+	@cat harness/help.txt
+
+$(targets):
+	@harness/$@

@@ -1,0 +1,770 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a mapping costs, counted in guest instructions.
+ *
+ * QEMU's "-icount shift=0" makes one instruction one nanosecond of the guest,
+ * and its time stamp counter counts those. So two runs of one binary on one
+ * kernel give the same figures, whatever the host does meanwhile.
+ *
+ * bench [--short | --long] [CASE...]
+ *
+ * Prints "BENCH <case> <bytes> <metric> <value>", or "BENCHFAIL <case> <bytes>
+ * <reason>" for what could not be measured; then the exit status is 1.
+ *
+ * Metrics (instructions, unless said otherwise):
+ *   alloc, release   the heap's ioctl; close() of the dma-buf
+ *   mmap, munmap     the system calls
+ *   first            the first access, to the first page
+ *   touch            one access to each page, the first one included
+ *   total, page      mmap + touch + munmap; the same a page
+ *   sparse           mmap + one access in the middle + munmap
+ *   pt               bytes of page tables of the touched mapping
+ *   touch_N          N threads or processes touch disjoint parts; the sum of
+ *                    what all of them execute, there being one processor
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/dma-heap.h>
+
+#include "dmabuf-exporters.h"
+
+#define KiB		1024UL
+#define MiB		(1024UL * KiB)
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define REPEATS		3
+#define MAX_SIZES	12
+#define NOT_BROKEN	-1
+
+enum length { SHORT, NORMAL, LONG };
+
+static enum length length = NORMAL;
+static bool failed;
+
+static uint64_t ticks(void)
+{
+#if defined(__x86_64__)
+	uint32_t low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high) : : "memory");
+	return (uint64_t)high << 32 | low;
+#elif defined(__aarch64__)
+	uint64_t value;
+
+	asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r" (value) : : "memory");
+	return value;
+#else
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+#endif
+}
+
+static void touch(char *addr, size_t len)
+{
+	char *end = addr + len;
+
+	for (; addr < end; addr += 4096)
+		asm volatile("movb $1, (%0)" : : "r" (addr) : "memory");
+}
+
+static void report(const char *name, size_t size, const char *metric, uint64_t value)
+{
+	printf("BENCH %s %zu %s %llu\n", name, size, metric,
+	       (unsigned long long)value);
+}
+
+/* Cost a page, to two places */
+static void report_page(const char *name, size_t size, uint64_t total)
+{
+	uint64_t cents = total * 100 * 4096 / size;
+
+	printf("BENCH %s %zu page %llu.%02llu\n", name, size,
+	       (unsigned long long)cents / 100, (unsigned long long)cents % 100);
+}
+
+static void report_failure(const char *name, size_t size, const char *why)
+{
+	printf("BENCHFAIL %s %zu %s\n", name, size, why);
+	failed = true;
+}
+
+static void keep_min(uint64_t *min, uint64_t value)
+{
+	if (!*min || value < *min)
+		*min = value;
+}
+
+static long read_number(const char *path, const char *key)
+{
+	char line[256];
+	long value = -1;
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return -1;
+	while (value < 0 && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, strlen(key)))
+			value = atol(line + strlen(key));
+	fclose(f);
+	return value;
+}
+
+static int write_number(const char *path, long value)
+{
+	char text[32];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(text, sizeof(text), "%ld", value);
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static size_t page_table_bytes(void)
+{
+	long kib = read_number("/proc/self/status", "VmPTE:");
+
+	return kib < 0 ? 0 : kib * KiB;
+}
+
+/*
+ * One mapping
+ */
+
+struct cost {
+	uint64_t mmap, first, touch, munmap, total, sparse, pt;
+};
+
+static char *map(const struct dmabuf *buf, size_t size)
+{
+	char *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
+
+	if (addr == MAP_FAILED) {
+		perror("mmap");
+		_exit(1);
+	}
+	return addr;
+}
+
+static void measure_whole(const struct dmabuf *buf, size_t size, struct cost *cost)
+{
+	uint64_t start, mapped, touched, end;
+	char *addr;
+
+	start = ticks();
+	addr = map(buf, size);
+	mapped = ticks();
+	touch(addr, size);
+	touched = ticks();
+	munmap(addr, size);
+	end = ticks();
+	keep_min(&cost->mmap, mapped - start);
+	keep_min(&cost->touch, touched - mapped);
+	keep_min(&cost->munmap, end - touched);
+	keep_min(&cost->total, end - start);
+}
+
+static void measure_first(const struct dmabuf *buf, size_t size, struct cost *cost)
+{
+	char *addr = map(buf, size);
+	uint64_t start = ticks();
+
+	touch(addr, 1);
+	keep_min(&cost->first, ticks() - start);
+	munmap(addr, size);
+}
+
+static void measure_sparse(const struct dmabuf *buf, size_t size, struct cost *cost)
+{
+	uint64_t start = ticks();
+	char *addr = map(buf, size);
+
+	touch(addr + size / 2, 1);
+	munmap(addr, size);
+	keep_min(&cost->sparse, ticks() - start);
+}
+
+static void measure_page_tables(const struct dmabuf *buf, size_t size, struct cost *cost)
+{
+	char *addr = map(buf, size);
+	size_t before = page_table_bytes();
+
+	/* what an exporter that maps in mmap() has taken counts as well */
+	munmap(addr, size);
+	before = page_table_bytes();
+	addr = map(buf, size);
+	touch(addr, size);
+	cost->pt = page_table_bytes() - before;
+	munmap(addr, size);
+}
+
+static void report_cost(const char *name, size_t size, const struct cost *cost)
+{
+	report(name, size, "mmap", cost->mmap);
+	report(name, size, "first", cost->first);
+	report(name, size, "touch", cost->touch);
+	report(name, size, "munmap", cost->munmap);
+	report(name, size, "total", cost->total);
+	report_page(name, size, cost->total);
+	report(name, size, "sparse", cost->sparse);
+	report(name, size, "pt", cost->pt);
+}
+
+static void measure_buffer(const char *name, const struct dmabuf *buf, size_t size)
+{
+	struct cost cost = { 0 };
+	unsigned int i;
+
+	/* the first round has the caches of the kernel and of QEMU filled */
+	measure_whole(buf, size, &cost);
+	memset(&cost, 0, sizeof(cost));
+	for (i = 0; i < REPEATS; i++) {
+		measure_whole(buf, size, &cost);
+		measure_first(buf, size, &cost);
+		measure_sparse(buf, size, &cost);
+	}
+	measure_page_tables(buf, size, &cost);
+	report_cost(name, size, &cost);
+}
+
+/*
+ * Allocation and release
+ */
+
+static int heap_alloc(int heap, size_t size)
+{
+	struct dma_heap_allocation_data data = {
+		.len = size,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0 ? -errno : (int)data.fd;
+}
+
+static void measure_alloc(const char *name, const char *heap, size_t size)
+{
+	uint64_t start, allocated, alloc = 0, release = 0;
+	char path[80];
+	unsigned int i;
+	int dev, fd;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", heap);
+	dev = open(path, O_RDONLY | O_CLOEXEC);
+	for (i = 0; i < REPEATS; i++) {
+		start = ticks();
+		fd = heap_alloc(dev, size);
+		allocated = ticks();
+		if (fd < 0) {
+			report_failure(name, size, "cannot be allocated");
+			break;
+		}
+		close(fd);
+		keep_min(&release, ticks() - allocated);
+		keep_min(&alloc, allocated - start);
+	}
+	close(dev);
+	report(name, size, "alloc", alloc);
+	report(name, size, "release", release);
+}
+
+/*
+ * Memory in small pieces
+ *
+ * All memory goes into hugetlb pages but for what this process takes page by
+ * page. Of that it gives pieces back, so that the neighbour of each piece that
+ * is free stays taken. Large blocks that are free all the same are bought by
+ * a heap. What came of it is read from /proc/pagetypeinfo.
+ */
+
+#define ORDERS		11
+#define NR_HUGE		"/proc/sys/vm/nr_hugepages"
+#define KEEP_FREE	(40 * MiB)
+
+/* Blocks of each order that a heap could get, CMA's and the DMA zone's not */
+static bool read_free_blocks(unsigned long *blocks)
+{
+	char line[512], zone[16], type[32];
+	unsigned long n;
+	int at, step;
+	unsigned int order;
+	bool any = false;
+	FILE *f;
+
+	memset(blocks, 0, ORDERS * sizeof(*blocks));
+	f = fopen("/proc/pagetypeinfo", "r");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Node %*d, zone %15[^,], type %31s%n", zone, type,
+			   &at) != 2)
+			continue;
+		if (strcmp(type, "Unmovable") && strcmp(type, "Movable") &&
+		    strcmp(type, "Reclaimable"))
+			continue;
+		if (!strcmp(zone, "DMA"))
+			continue;
+		any = true;
+		for (order = 0; order < ORDERS; order++) {
+			/* ">100000" where the kernel stopped counting */
+			at += strspn(line + at, " >");
+			if (sscanf(line + at, "%lu%n", &n, &step) != 1)
+				break;
+			at += step;
+			blocks[order] += n;
+		}
+	}
+	fclose(f);
+	return any;
+}
+
+static unsigned long free_pages_above(int order)
+{
+	unsigned long blocks[ORDERS], pages = 0;
+	int i;
+
+	if (!read_free_blocks(blocks))
+		return -1UL;
+	for (i = order + 1; i < ORDERS; i++)
+		pages += blocks[i] << i;
+	return pages;
+}
+
+static unsigned long free_blocks_of(int order)
+{
+	unsigned long blocks[ORDERS];
+
+	return read_free_blocks(blocks) ? blocks[order] : 0;
+}
+
+/* What is free for everybody: CMA's is not */
+static size_t mem_free(void)
+{
+	long free = read_number("/proc/meminfo", "MemFree:");
+	long cma = read_number("/proc/meminfo", "CmaFree:");
+
+	return (free - (cma > 0 ? cma : 0)) * KiB;
+}
+
+/* All but @keep bytes into hugetlb pages: fast, nothing is cleared */
+static void eat_large_blocks(size_t keep)
+{
+	unsigned int tries;
+	size_t space;
+
+	/* more than once, because some of the pages come from CMA */
+	for (tries = 0; tries < 8; tries++) {
+		space = mem_free();
+		if (space < keep + 2 * MiB)
+			break;
+		write_number(NR_HUGE, read_number(NR_HUGE, "") +
+			     (space - keep) / (2 * MiB));
+	}
+}
+
+/* Physical page numbers of memory of our own; 0 if it cannot be known */
+static uint64_t pfn_of(int pagemap, const char *addr)
+{
+	uint64_t entry;
+	off_t at = (uintptr_t)addr / 4096 * sizeof(entry);
+
+	if (pread(pagemap, &entry, sizeof(entry), at) != sizeof(entry))
+		return 0;
+	return entry & (1ULL << 63) ? entry & ((1ULL << 55) - 1) : 0;
+}
+
+static char *eat_page_by_page(size_t limit, size_t *len)
+{
+	char *area;
+	size_t n;
+
+	area = mmap(NULL, limit, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (area == MAP_FAILED)
+		return NULL;
+	madvise(area, limit, MADV_NOHUGEPAGE);
+	for (n = 0; n < limit && mem_free() > KEEP_FREE; n += MiB)
+		touch(area + n, MiB);
+	*len = n;
+	return area;
+}
+
+struct piece {
+	uint64_t pfn;
+	char *addr;
+};
+
+static int by_pfn(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+
+	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+/* Gives back each block of @order whose number is odd and that is all ours. */
+static void give_back(struct piece *pieces, size_t nr, int order)
+{
+	size_t block = 1UL << order;
+	size_t i, j;
+
+	for (i = 0; i + block <= nr; i++) {
+		if (pieces[i].pfn % (2 * block) != block ||
+		    pieces[i + block - 1].pfn != pieces[i].pfn + block - 1)
+			continue;
+		for (j = 0; j < block; j++)
+			madvise(pieces[i + j].addr, 4096, MADV_DONTNEED);
+	}
+}
+
+/*
+ * A heap takes the largest blocks first, down to 64 KiB. Those between 64 KiB
+ * and a page it does not use as such: single pages come from single pages.
+ */
+static int largest_unwanted(int order)
+{
+	return order < 4 ? 3 : order;
+}
+
+/* What is bought stays until we end. */
+static void buy_blocks_above(int order)
+{
+	int dev = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
+	unsigned long left;
+	unsigned int tries;
+
+	for (tries = 0; tries < 4096; tries++) {
+		left = free_pages_above(order);
+		if (left < 32)
+			break;
+		if (heap_alloc(dev, (left >= 256 ? 256 : 16) * 4096) < 0)
+			break;
+	}
+	close(dev);
+}
+
+static const char *break_memory(int order, size_t size)
+{
+	/* every other block is free, and some of them fall between others */
+	size_t keep = 3 * size + 64 * MiB;
+	struct piece *pieces;
+	size_t limit, len = 0, nr, i;
+	char *area;
+	int pagemap;
+
+	write_number("/proc/sys/vm/compaction_proactiveness", 0);
+	write_number("/proc/sys/vm/watermark_boost_factor", 0);
+	/* what is freed goes to the free lists, not to the processor's own */
+	write_number("/proc/sys/vm/percpu_pagelist_high_fraction", 100000);
+	/* huge pages have had this raised to more than we leave */
+	write_number("/proc/sys/vm/min_free_kbytes", 4096);
+	write_number("/proc/sys/vm/drop_caches", 3);
+	eat_large_blocks(keep);
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	limit = keep + read_number("/proc/meminfo", "MemTotal:") * KiB / 4;
+	pieces = malloc(limit / 4096 * sizeof(*pieces));
+	area = eat_page_by_page(limit, &len);
+	if (pagemap < 0 || !pieces || !area)
+		return "memory-cannot-be-taken-page-by-page";
+	nr = len / 4096;
+	for (i = 0; i < nr; i++) {
+		pieces[i].addr = area + i * 4096;
+		pieces[i].pfn = pfn_of(pagemap, pieces[i].addr);
+	}
+	close(pagemap);
+	qsort(pieces, nr, sizeof(*pieces), by_pfn);
+	if (!nr || !pieces[0].pfn)
+		return "no-page-numbers-in-pagemap";
+	give_back(pieces, nr, order);
+	buy_blocks_above(largest_unwanted(order));
+	/* at most one page in a hundred may come from a larger block */
+	if (free_pages_above(largest_unwanted(order)) > size / 4096 / 100)
+		return "large-blocks-are-left";
+	if (free_blocks_of(order) << order < size / 4096)
+		return "not-enough-blocks-of-the-size";
+	return NULL;
+}
+
+/*
+ * Threads and processes
+ */
+
+struct worker {
+	pthread_t thread;
+	char *addr;
+	size_t len;
+};
+
+static void *work(void *arg)
+{
+	struct worker *me = arg;
+
+	touch(me->addr, me->len);
+	return NULL;
+}
+
+static uint64_t touch_by_threads(char *addr, size_t size, unsigned int nr)
+{
+	struct worker workers[8];
+	uint64_t start = ticks();
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		workers[i].addr = addr + i * (size / nr);
+		workers[i].len = size / nr;
+		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+	}
+	for (i = 0; i < nr; i++)
+		pthread_join(workers[i].thread, NULL);
+	return ticks() - start;
+}
+
+static uint64_t touch_by_processes(char *addr, size_t size, unsigned int nr)
+{
+	uint64_t start = ticks();
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!fork()) {
+			touch(addr + i * (size / nr), size / nr);
+			_exit(0);
+		}
+	}
+	while (wait(NULL) > 0)
+		;
+	return ticks() - start;
+}
+
+static void measure_scaling(const char *name, const struct dmabuf *buf, size_t size,
+			    uint64_t (*fn)(char *addr, size_t size, unsigned int nr))
+{
+	char metric[16];
+	unsigned int nr, i;
+
+	for (nr = 1; nr <= 4; nr *= 2) {
+		uint64_t min = 0;
+
+		for (i = 0; i < REPEATS; i++) {
+			char *addr = map(buf, size);
+
+			keep_min(&min, fn(addr, size, nr));
+			munmap(addr, size);
+		}
+		snprintf(metric, sizeof(metric), "touch_%u", nr);
+		report(name, size, metric, min);
+	}
+}
+
+/*
+ * Cases
+ */
+
+/**
+ * struct bench - one case
+ * @name:      first word of its lines
+ * @exporter:  where buffers come from
+ * @heap:      whose allocation is measured as well
+ * @broken_to: memory is in blocks of this order, or NOT_BROKEN
+ * @scale:     measures only how touching scales
+ * @from:      shortest run that has it
+ * @sizes:     buffers, in bytes
+ * @brief:     those that a short run has
+ */
+struct bench {
+	const char *name;
+	const char *exporter;
+	const char *heap;
+	int broken_to;
+	uint64_t (*scale)(char *addr, size_t size, unsigned int nr);
+	enum length from;
+	size_t sizes[MAX_SIZES];
+	size_t brief[MAX_SIZES];
+};
+
+#define ALL_SIZES	{ 4 * KiB, 64 * KiB, 1 * MiB, 16 * MiB, 64 * MiB }
+#define CURVE		{ 1 * MiB, 2 * MiB, 4 * MiB, 8 * MiB, 16 * MiB, 32 * MiB, \
+			  64 * MiB, 128 * MiB, 256 * MiB, 512 * MiB, 1024 * MiB }
+
+static const struct bench benches[] = {
+	{
+		.name = "system", .exporter = "system", .heap = "system",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = ALL_SIZES, .brief = ALL_SIZES,
+	}, {
+		.name = "cma", .exporter = "cma_default",
+		.heap = "default_cma_region",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = ALL_SIZES, .brief = ALL_SIZES,
+	}, {
+		.name = "udmabuf", .exporter = "udmabuf",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = ALL_SIZES, .brief = { 4 * KiB, 64 * MiB },
+	}, {
+		.name = "udmabuf_huge", .exporter = "udmabuf_huge",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 2 * MiB, 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
+	}, {
+		.name = "udmabuf_thp", .exporter = "udmabuf_thp",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 2 * MiB, 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
+	}, {
+		.name = "vb2_vmalloc", .exporter = "vivid_vmalloc",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 4 * MiB }, .brief = { 4 * MiB },
+	}, {
+		/* remap_pfn_range() in mmap(): the checks look at each entry */
+		.name = "eager", .exporter = "vivid_contig",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 4 * MiB, 64 * MiB }, .brief = { 64 * MiB },
+	}, {
+		/* nothing in mmap(): what the checks themselves cost */
+		.name = "shmem_helper", .exporter = "vgem",
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 4 * KiB, 4 * MiB }, .brief = { 4 * KiB, 4 * MiB },
+	}, {
+		.name = "threads", .exporter = "system",
+		.broken_to = NOT_BROKEN, .from = NORMAL,
+		.scale = touch_by_threads,
+		.sizes = { 256 * MiB },
+	}, {
+		.name = "processes", .exporter = "system",
+		.broken_to = NOT_BROKEN, .from = NORMAL,
+		.scale = touch_by_processes,
+		.sizes = { 256 * MiB },
+	}, {
+		.name = "curve", .exporter = "system",
+		.broken_to = NOT_BROKEN, .from = LONG, .sizes = CURVE,
+	}, {
+		/* these break memory, and so come last */
+		.name = "system_64k", .exporter = "system", .heap = "system",
+		.broken_to = 4, .from = SHORT,
+		.sizes = { 1 * MiB, 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
+	}, {
+		.name = "system_4k", .exporter = "system", .heap = "system",
+		.broken_to = 0, .from = NORMAL,
+		.sizes = { 1 * MiB, 16 * MiB, 64 * MiB },
+	}, {
+		.name = "curve_4k", .exporter = "system",
+		.broken_to = 0, .from = LONG, .sizes = CURVE,
+	},
+};
+
+static void run_size(const struct bench *bench, size_t size)
+{
+	const struct dmabuf_exporter *exp = dmabuf_exporter_find(bench->exporter);
+	struct dmabuf buf;
+
+	if (dmabuf_get(exp, size, O_RDWR, &buf)) {
+		report_failure(bench->name, size, buf.why);
+		return;
+	}
+	/* a frame may be larger than asked for */
+	if (bench->scale)
+		measure_scaling(bench->name, &buf, size, bench->scale);
+	else
+		measure_buffer(bench->name, &buf, size);
+	dmabuf_put(&buf);
+	if (bench->heap)
+		measure_alloc(bench->name, bench->heap, size);
+}
+
+static int run_bench(const struct bench *bench)
+{
+	const size_t *sizes = length == SHORT ? bench->brief : bench->sizes;
+	const char *why = NULL;
+	size_t largest = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_SIZES && sizes[i]; i++)
+		largest = sizes[i];
+	if (bench->broken_to != NOT_BROKEN)
+		why = break_memory(bench->broken_to, largest);
+	for (i = 0; i < MAX_SIZES && sizes[i]; i++) {
+		if (why)
+			report_failure(bench->name, sizes[i], why);
+		else
+			run_size(bench, sizes[i]);
+	}
+	fflush(stdout);
+	return failed;
+}
+
+/* In a process of its own, whose page tables and memory are its own */
+static bool run_apart(const struct bench *bench)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(run_bench(bench));
+	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status))
+		report_failure(bench->name, 0, strsignal(WTERMSIG(status)));
+	write_number(NR_HUGE, 0);
+	return !status;
+}
+
+static bool is_wanted(const struct bench *bench, char **names)
+{
+	if (!*names)
+		return bench->from <= length;
+	for (; *names; names++)
+		if (!strcmp(*names, bench->name))
+			return true;
+	return false;
+}
+
+/* Addresses that are chosen at random change the number of page tables. */
+static void fix_addresses(char **argv)
+{
+	int persona = personality(0xffffffff);
+
+	if (persona < 0 || persona & ADDR_NO_RANDOMIZE)
+		return;
+	personality(persona | ADDR_NO_RANDOMIZE);
+	execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+	bool good = true;
+
+	fix_addresses(argv);
+	argv++;
+	if (*argv && !strcmp(*argv, "--short")) {
+		length = SHORT;
+		argv++;
+	} else if (*argv && !strcmp(*argv, "--long")) {
+		length = LONG;
+		argv++;
+	}
+	for (i = 0; i < ARRAY_LEN(benches); i++) {
+		if (!is_wanted(&benches[i], argv))
+			continue;
+		if (!strcmp(benches[i].exporter, "udmabuf_huge"))
+			write_number(NR_HUGE, 32);
+		good &= run_apart(&benches[i]);
+	}
+	return !good;
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's first process: sets the machine up, runs one program, reports
+ * how it ended as "EXIT <status>" and switches the machine off. The program
+ * and its arguments are the kernel's command line after "--".
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+static const struct {
+	const char *type;
+	const char *dir;
+	const char *options;
+	int needed;
+} mounts[] = {
+	{ "proc", "/proc", "", 1 },
+	{ "sysfs", "/sys", "", 1 },
+	{ "devtmpfs", "/dev", "", 1 },
+	{ "tmpfs", "/tmp", "mode=1777", 1 },
+	{ "tmpfs", "/dev/shm", "mode=1777", 1 },
+	{ "devpts", "/dev/pts", "", 0 },
+	{ "debugfs", "/sys/kernel/debug", "", 0 },
+	{ "tracefs", "/sys/kernel/tracing", "", 0 },
+};
+
+/* Missing files are options that this kernel was built without. */
+static const struct {
+	const char *file;
+	const char *value;
+} settings[] = {
+	{ "/proc/sys/kernel/core_pattern", "/tmp/core" },
+	/* memfds get huge pages, for those who ask with madvise() */
+	{ "/sys/kernel/mm/transparent_hugepage/shmem_enabled", "advise" },
+};
+
+static char *const environment[] = {
+	"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "TERM=linux", NULL
+};
+
+static void mount_all(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		mkdir(mounts[i].dir, 0755);
+		if (!mount(mounts[i].type, mounts[i].dir, mounts[i].type, 0,
+			   mounts[i].options) || errno == EBUSY)
+			continue;
+		if (mounts[i].needed)
+			printf("init: cannot mount %s: %s\n", mounts[i].dir,
+			       strerror(errno));
+	}
+}
+
+static void apply_settings(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		int fd = open(settings[i].file, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		if (write(fd, settings[i].value, strlen(settings[i].value)) < 0)
+			printf("init: cannot set %s: %s\n", settings[i].file,
+			       strerror(errno));
+		close(fd);
+	}
+}
+
+/*
+ * A message of the kernel would come in the middle of a line of the program.
+ * Warnings still do: they are worth it.
+ */
+static void quieten_kernel(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/printk", "r+");
+	int level;
+
+	if (!f)
+		return;
+	if (fscanf(f, "%d", &level) == 1 && level > 5) {
+		rewind(f);
+		fputs("5", f);
+	}
+	fclose(f);
+}
+
+static void loopback_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+		printf("init: no loopback: %s\n", strerror(errno));
+	close(fd);
+}
+
+/* The terminal that is the console */
+static int open_terminal(int flags)
+{
+	char path[80] = "/dev/";
+	char name[64] = "";
+	char *last;
+	ssize_t n;
+	int fd;
+
+	fd = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, name, sizeof(name) - 1);
+	close(fd);
+	if (n <= 0)
+		return -1;
+	name[strcspn(name, "\n")] = '\0';
+	last = strrchr(name, ' ');
+	strcat(path, last ? last + 1 : name);
+	return open(path, O_RDWR | flags);
+}
+
+/* A terminal of its own for the program, so that a shell has job control */
+static void take_terminal(void)
+{
+	int fd;
+
+	setsid();
+	fd = open_terminal(0);
+	if (fd < 0)
+		return;
+	ioctl(fd, TIOCSCTTY, 0);
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+/* What the program wrote is still on its way out. */
+static void drain_terminal(void)
+{
+	int fd = open_terminal(O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	tcdrain(fd);
+	close(fd);
+}
+
+static int run(char **argv)
+{
+	int status;
+	pid_t pid, ended;
+
+	pid = fork();
+	if (!pid) {
+		take_terminal();
+		execvpe(argv[0], argv, environment);
+		printf("init: cannot run %s: %s\n", argv[0], strerror(errno));
+		fflush(stdout);
+		_exit(127);
+	}
+	/* orphans come to us as well */
+	do {
+		ended = wait(&status);
+	} while (ended != pid && (ended > 0 || errno == EINTR));
+	if (ended != pid)
+		return 126;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+	static char *demo[] = { "demo", NULL };
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	int status;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	mount_all();
+	apply_settings();
+	quieten_kernel();
+	loopback_up();
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	setenv("PATH", "/bin", 1);
+	if (chdir("/tmp"))
+		printf("init: no /tmp\n");
+
+	status = run(argc > 1 ? argv + 1 : demo);
+	drain_terminal();
+	printf("\nEXIT %d\n", status);
+	fflush(stdout);
+	sync();
+	reboot(RB_POWER_OFF);
+	/* no way to switch off: QEMU ends at a reset too, with -no-reboot */
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}

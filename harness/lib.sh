@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034 # used by those who source this
+# Sourced by every script of the harness: names, messages, results.
+
+set -eu
+LC_ALL=C.UTF-8
+export LC_ALL
+umask 022
+# make's own variables would override the kernel's (ARCH=, KERNEL= on our command line)
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CDPATH
+
+TOP=$(cd "$(dirname "$0")/.." && pwd -P)
+BASE=${BASE:-mainline}
+ARCH=${ARCH:-x86_64}
+KERNEL=${KERNEL:-}
+BASELINE=${BASELINE:-}
+JOBS=${JOBS:-$(nproc)}
+DEBUG=${DEBUG:-}
+me=$(basename "$0")
+
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+die() { printf '%s: error: %s\n' "$me" "$*" >&2; exit 1; }
+
+case $BASE in
+''|*/*|.*) die "BASE=$BASE is not the name of a queue; there is: $(cd "$TOP/patches" 2>/dev/null && echo *)" ;;
+esac
+[ "$BASELINE" != 0 ] || BASELINE=
+
+QUEUE=$TOP/patches/$BASE
+[ -f "$QUEUE/base" ] || die "no queue for BASE=$BASE (patches/$BASE/base); there is: $(cd "$TOP/patches" 2>/dev/null && echo *)"
+
+# first word after KEY in patches/BASE/base, or all of them
+base_field() { sed -n "s/^$1[ 	][ 	]*//p" "$QUEUE/base"; }
+
+ARCHFILE=$TOP/harness/arch/$ARCH
+[ -f "$ARCHFILE" ] || die "ARCH=$ARCH: no such architecture here; there is: $(cd "$TOP/harness/arch" && echo *)"
+
+# A user's own kernel gets a directory of its own beside Debian's
+if [ -n "$KERNEL" ]; then
+	KERNEL=$(cd "$KERNEL" 2>/dev/null && pwd -P) || die "KERNEL: no such directory"
+	WORK=$TOP/build/$BASE-$(basename "$KERNEL")-$(printf %s "$KERNEL" | cksum | cut -d' ' -f1)
+else
+	WORK=$TOP/build/$BASE
+fi
+PRISTINE=$WORK/pristine
+STAGE=$WORK/stage
+LINUX=$WORK/linux
+GUEST=$WORK/guest-$ARCH
+LOGS=$TOP/build/logs/$(basename "$WORK")
+RESULTS=$TOP/build/results
+mkdir -p "$WORK" "$LOGS"
+
+# lock NAME: of several makes in this directory, the others wait here until this script ends
+lock() {
+	command -v flock >/dev/null || return 0
+	exec 9>"$TOP/build/$1.lock"
+	flock -n 9 || { say "another make in this directory is at work: waiting for it"; flock 9; }
+}
+
+# Interrupted scripts leave only *.tmp, which the next run replaces
+mktmp() { rm -rf "$1.tmp"; mkdir -p "$1.tmp"; }
+
+# Object directory of one kernel: "" patched, "baseline" unpatched
+obj_dir() { echo "$WORK/obj-$ARCH${1:+-$1}${DEBUG:+-debug}"; }
+
+# The kernel's make, with nothing of ours in its environment
+kmake() {
+	env -u BASE -u KERNEL -u BASELINE -u DEBUG -u FORCE -u FROM -u RANGE -u KVM -u JOBS \
+		ARCH="$ARCH" KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host \
+		KBUILD_BUILD_TIMESTAMP=@0 make "$@"
+}
+
+# need_space DIR MIB WHAT
+need_space() {
+	_free=$(df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }')
+	[ "$_free" -ge "$2" ] || die "$3 needs $2 MiB in $1, $_free MiB are free"
+}
+
+# One line per result in build/results; the last line of make test counts them
+result() { printf '%s %s\n' "$1" "$2" | tee -a "$RESULTS" >&2; }
+pass() { result PASS "$1"; }
+fail() { result FAIL "$1"; }
+skip() { result SKIP "$1"; }
+
+# Prints what went wrong in a log: the last error lines, then its path
+log_errors() {
+	grep -E -i '(error|undefined reference|no rule|\*\*\*)' "$1" | tail -n 8 >&2 || tail -n 8 "$1" >&2
+}
