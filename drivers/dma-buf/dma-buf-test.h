@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Interface of the test exporter for the DMA API, for the selftests only.
+ * It is no ABI: kernel and selftests are from the same tree.
+ */
+#ifndef __DMA_BUF_TEST_H
+#define __DMA_BUF_TEST_H
+
+#include <linux/types.h>
+
+#define DMA_BUF_TEST_DEV	"dma_buf_test"
+
+/* dma_alloc_attrs(): an array of pages behind an IOMMU */
+#define DMA_BUF_TEST_COHERENT		0
+/* dma_alloc_attrs() with DMA_ATTR_FORCE_CONTIGUOUS */
+#define DMA_BUF_TEST_CONTIGUOUS		1
+/* dma_alloc_noncontiguous(): an array of pages behind an IOMMU */
+#define DMA_BUF_TEST_NONCONTIGUOUS	2
+/* dma_alloc_pages() */
+#define DMA_BUF_TEST_PAGES		3
+#define DMA_BUF_TEST_NR_KINDS		4
+
+/* The memory was mapped for the device by the IOMMU's DMA API backend. */
+#define DMA_BUF_TEST_F_IOMMU		0x1
+
+/**
+ * struct dma_buf_test_export - argument of DMA_BUF_TEST_EXPORT
+ * @size: size of the buffer in bytes, becomes a multiple of the page size
+ * @kind: how to allocate it, DMA_BUF_TEST_COHERENT and so on
+ * @flags: returns DMA_BUF_TEST_F_IOMMU, has to be zero in the call
+ * @fd: returns the dma-buf
+ * @pad: has to be zero
+ */
+struct dma_buf_test_export {
+	__u64 size;
+	__u32 kind;
+	__u32 flags;
+	__s32 fd;
+	__u32 pad;
+};
+
+#define DMA_BUF_TEST_EXPORT	_IOWR('b', 0x74, struct dma_buf_test_export)
+
+#ifdef __KERNEL__
+struct dma_buf;
+
+struct dma_buf *dma_buf_test_export(u32 kind, size_t size, u32 *flags);
+#endif
+
+#endif

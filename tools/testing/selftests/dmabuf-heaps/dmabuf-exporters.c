@@ -1,0 +1,1111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How to get a dma-buf of each exporter, and how to have the kernel take pages
+ * of a mapping. Both are tables, so that a test, a table for people and a
+ * benchmark mean the same things by the same names.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <drm/drm.h>
+#include <drm/drm_mode.h>
+#include <linux/dma-heap.h>
+#include <linux/futex.h>
+#include <linux/io_uring.h>
+#include <linux/loop.h>
+#include <linux/magic.h>
+#include <linux/udmabuf.h>
+#include <linux/vfio.h>
+#include <linux/videodev2.h>
+
+#include "../../../../drivers/dma-buf/dma-buf-test.h"
+#include "../../../../mm/gup_test.h"
+#include "dmabuf-exporters.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#define MADV_POPULATE_WRITE	23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+#ifndef MSG_ZEROCOPY
+#define MSG_ZEROCOPY		0x4000000
+#endif
+#ifndef SO_ZEROCOPY
+#define SO_ZEROCOPY		60
+#endif
+
+#define ARRAY_LEN(a)		(sizeof(a) / sizeof((a)[0]))
+#define HUGE_SIZE		(2UL << 20)
+#define NR_NODES		64
+
+size_t dmabuf_page_size(void)
+{
+	static size_t size;
+
+	if (!size)
+		size = sysconf(_SC_PAGESIZE);
+	return size;
+}
+
+static size_t round_up_to(size_t n, size_t unit)
+{
+	return (n + unit - 1) / unit * unit;
+}
+
+static int read_line(const char *path, char *line, size_t len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, line, len - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+static int write_line(const char *path, const char *line)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, line, strlen(line)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+#define fail(buf, err, ...)						\
+({									\
+	snprintf((buf)->why, sizeof((buf)->why), __VA_ARGS__);		\
+	(err);								\
+})
+
+/* A step that failed in a device that is there. */
+static int step_failed(struct dmabuf *buf, const char *step)
+{
+	int err = errno ? -errno : -EIO;
+
+	return fail(buf, err, "%.100s: %s", step, strerror(-err));
+}
+
+/*
+ * What pages hold
+ */
+
+/* The compiler is not to know what is behind @addr. */
+static void hide(void *addr)
+{
+	asm volatile("" : : "r" (addr) : "memory");
+}
+
+static __u64 page_word(unsigned long page)
+{
+	return 0x9e3779b97f4a7c15ULL * (page + 1);
+}
+
+void dmabuf_fill(void *addr, size_t len, unsigned long first)
+{
+	size_t ps = dmabuf_page_size();
+	size_t off;
+
+	for (off = 0; off < len; off += ps) {
+		__u64 *page = addr + off;
+		__u64 word = page_word(first + off / ps);
+
+		page[0] = word;
+		page[ps / sizeof(*page) - 1] = ~word;
+	}
+	hide(addr);
+}
+
+unsigned long dmabuf_check(const void *addr, size_t len, unsigned long first)
+{
+	size_t ps = dmabuf_page_size();
+	unsigned long wrong = 0;
+	size_t off;
+
+	hide((void *)addr);
+	for (off = 0; off < len; off += ps) {
+		const __u64 *page = addr + off;
+		__u64 word = page_word(first + off / ps);
+
+		if (page[0] != word || page[ps / sizeof(*page) - 1] != ~word)
+			wrong++;
+	}
+	return wrong;
+}
+
+/*
+ * Heaps
+ */
+
+static int heap_alloc(const char *name, struct dmabuf *buf)
+{
+	struct dma_heap_allocation_data data = {
+		.len = buf->size,
+		.fd_flags = buf->access | O_CLOEXEC,
+	};
+	char path[100];
+	int err = 0;
+	int heap;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%.64s", name);
+	heap = open(path, O_RDONLY | O_CLOEXEC);
+	if (heap < 0)
+		return fail(buf, -ENODEV, "no %s", path);
+	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0)
+		err = step_failed(buf, path);
+	else
+		buf->fd = data.fd;
+	close(heap);
+	return err;
+}
+
+static int get_heap(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	return heap_alloc(exp->arg, buf);
+}
+
+static int is_cma_area(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' &&
+	       strncmp(entry->d_name, "system", 6) &&
+	       strncmp(entry->d_name, "protected", 9) &&
+	       strcmp(entry->d_name, "default_cma_region");
+}
+
+/* Areas other than the default one have the names that the platform gave. */
+static int get_cma_area(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	struct dirent **names;
+	int err = -ENODEV;
+	int n, i;
+
+	n = scandir("/dev/dma_heap", &names, is_cma_area, alphasort);
+	if (n > exp->index)
+		err = heap_alloc(names[exp->index]->d_name, buf);
+	else
+		fail(buf, err, "no CMA heap besides default_cma_region");
+	for (i = 0; i < n; i++)
+		free(names[i]);
+	if (n >= 0)
+		free(names);
+	return err;
+}
+
+/*
+ * udmabuf
+ */
+
+static bool is_huge_mapped(const void *addr)
+{
+	unsigned long start, kib;
+	char line[256];
+	bool in = false;
+	bool huge = false;
+	FILE *f;
+
+	f = fopen("/proc/self/smaps", "r");
+	if (!f)
+		return false;
+	while (!huge && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%*x %*s", &start) == 1 && strchr(line, '-'))
+			in = start == (unsigned long)addr;
+		else if (in && (sscanf(line, "ShmemPmdMapped: %lu", &kib) == 1 ||
+				sscanf(line, "FilePmdMapped: %lu", &kib) == 1))
+			huge = kib > 0;
+	}
+	fclose(f);
+	return huge;
+}
+
+/* Maps @fd at a multiple of 2 MiB and has it filled by huge pages. */
+static int populate_huge(int fd, size_t size)
+{
+	void *area, *map;
+	bool huge;
+
+	area = mmap(NULL, size + HUGE_SIZE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (area == MAP_FAILED)
+		return -errno;
+	map = (void *)round_up_to((uintptr_t)area, HUGE_SIZE);
+	if (mmap(map, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		 fd, 0) == MAP_FAILED)
+		return -errno;
+	madvise(map, size, MADV_HUGEPAGE);
+	memset(map, 0, size);
+	if (!is_huge_mapped(map))
+		madvise(map, size, MADV_COLLAPSE);
+	huge = is_huge_mapped(map);
+	munmap(area, size + HUGE_SIZE);
+	return huge ? 0 : -ENODEV;
+}
+
+static int populate_plain(int fd, size_t size)
+{
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	memset(map, 0, size);
+	munmap(map, size);
+	return 0;
+}
+
+int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len)
+{
+	bool hugetlb = !strcmp(kind, "huge");
+	bool thp = !strcmp(kind, "thp");
+	int fd, err;
+
+	fd = memfd_create("dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+			  (hugetlb ? MFD_HUGETLB : 0));
+	if (fd < 0) {
+		snprintf(why, why_len, "memfd_create: %s", strerror(errno));
+		return hugetlb ? -ENODEV : -errno;
+	}
+	if (ftruncate(fd, size) < 0)
+		err = -errno;
+	else if (thp)
+		err = populate_huge(fd, size);
+	else
+		err = populate_plain(fd, size);
+	if (!err)
+		return fd;
+	close(fd);
+	if (hugetlb)
+		snprintf(why, why_len, "%zu hugetlb pages of 2 MiB (vm.nr_hugepages)",
+			 size / HUGE_SIZE);
+	else if (thp)
+		snprintf(why, why_len, "shmem gives no huge pages (shmem_enabled)");
+	else
+		snprintf(why, why_len, "memfd: %s", strerror(-err));
+	return hugetlb || thp ? -ENODEV : err;
+}
+
+static int get_udmabuf(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	bool big = strcmp(exp->arg, "shmem");
+	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC };
+	int dev, memfd;
+
+	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return fail(buf, -ENODEV, "no /dev/udmabuf");
+	buf->dev = dev;
+	if (buf->access != O_RDWR)
+		return fail(buf, -EOPNOTSUPP, "udmabuf is always read-write");
+	create.size = round_up_to(buf->size, big ? HUGE_SIZE : dmabuf_page_size());
+	memfd = dmabuf_memfd(exp->arg, create.size, buf->why, sizeof(buf->why));
+	if (memfd < 0)
+		return memfd;
+	create.memfd = memfd;
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		goto failed;
+	buf->fd = ioctl(dev, UDMABUF_CREATE, &create);
+	if (buf->fd < 0)
+		goto failed;
+	close(memfd);
+	return 0;
+
+failed:
+	step_failed(buf, "UDMABUF_CREATE");
+	close(memfd);
+	return -EIO;
+}
+
+/*
+ * DRM: a dumb buffer, exported through PRIME
+ */
+
+static int open_drm(const char *driver)
+{
+	char path[32], name[32];
+	int i, fd;
+
+	for (i = 0; i < NR_NODES; i++) {
+		struct drm_version version = {
+			.name = name,
+			.name_len = sizeof(name) - 1,
+		};
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		memset(name, 0, sizeof(name));
+		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
+		    !strcmp(name, driver))
+			return fd;
+		close(fd);
+	}
+	return -ENODEV;
+}
+
+static int get_drm(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	struct drm_mode_create_dumb dumb = { .bpp = 32, .width = 1024 };
+	struct drm_prime_handle prime = {
+		.flags = DRM_CLOEXEC | (buf->access == O_RDWR ? DRM_RDWR : 0),
+	};
+
+	buf->dev = open_drm(exp->arg);
+	if (buf->dev < 0)
+		return fail(buf, -ENODEV, "no DRM device of driver %s", exp->arg);
+	dumb.height = round_up_to(buf->size, 4096) / 4096;
+	if (ioctl(buf->dev, DRM_IOCTL_MODE_CREATE_DUMB, &dumb) < 0)
+		return step_failed(buf, "DRM_IOCTL_MODE_CREATE_DUMB");
+	prime.handle = dumb.handle;
+	if (ioctl(buf->dev, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime) < 0)
+		return step_failed(buf, "DRM_IOCTL_PRIME_HANDLE_TO_FD");
+	buf->fd = prime.fd;
+	return 0;
+}
+
+/*
+ * V4L2: one MMAP buffer of a capture queue, exported
+ */
+
+static bool v4l2_can_capture(__u32 caps)
+{
+	const __u32 capture = V4L2_CAP_VIDEO_CAPTURE |
+				 V4L2_CAP_VIDEO_CAPTURE_MPLANE |
+				 V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE;
+
+	return caps & capture && caps & V4L2_CAP_STREAMING;
+}
+
+/* @bus: end of bus_info, or NULL for the first device of the driver */
+static int open_v4l2(const char *driver, const char *bus, __u32 *caps)
+{
+	struct v4l2_capability cap;
+	char path[32];
+	size_t len;
+	int i, fd;
+
+	for (i = 0; i < NR_NODES; i++) {
+		snprintf(path, sizeof(path), "/dev/video%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (ioctl(fd, VIDIOC_QUERYCAP, &cap) < 0)
+			goto next;
+		if (strcmp((char *)cap.driver, driver) ||
+		    !v4l2_can_capture(cap.device_caps))
+			goto next;
+		len = strlen((char *)cap.bus_info);
+		if (bus && (len < strlen(bus) ||
+			    strcmp((char *)cap.bus_info + len - strlen(bus), bus)))
+			goto next;
+		*caps = cap.device_caps;
+		return fd;
+next:
+		close(fd);
+	}
+	return -ENODEV;
+}
+
+/* A buffer of the size that is wanted, or else of the format's size. */
+static int v4l2_alloc(struct dmabuf *buf, __u32 type)
+{
+	struct v4l2_create_buffers create = {
+		.count = 1,
+		.memory = V4L2_MEMORY_MMAP,
+		.format.type = type,
+	};
+	struct v4l2_requestbuffers req = {
+		.count = 1,
+		.type = type,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+
+	if (ioctl(buf->dev, VIDIOC_G_FMT, &create.format) < 0)
+		return step_failed(buf, "VIDIOC_G_FMT");
+	if (V4L2_TYPE_IS_MULTIPLANAR(type))
+		create.format.fmt.pix_mp.plane_fmt[0].sizeimage = buf->size;
+	else
+		create.format.fmt.pix.sizeimage = buf->size;
+	if (!ioctl(buf->dev, VIDIOC_CREATE_BUFS, &create) && create.count)
+		return 0;
+	if (ioctl(buf->dev, VIDIOC_REQBUFS, &req) < 0)
+		return step_failed(buf, "VIDIOC_REQBUFS");
+	return 0;
+}
+
+static int v4l2_export(struct dmabuf *buf, __u32 caps)
+{
+	const __u32 mplane = V4L2_CAP_VIDEO_CAPTURE_MPLANE |
+				V4L2_CAP_VIDEO_M2M_MPLANE;
+	struct v4l2_exportbuffer expbuf = {
+		.type = caps & mplane ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE :
+					V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.flags = O_CLOEXEC | buf->access,
+	};
+	int err;
+
+	err = v4l2_alloc(buf, expbuf.type);
+	if (err)
+		return err;
+	if (ioctl(buf->dev, VIDIOC_EXPBUF, &expbuf) < 0)
+		return step_failed(buf, "VIDIOC_EXPBUF");
+	buf->fd = expbuf.fd;
+	return 0;
+}
+
+static int get_v4l2(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	__u32 caps;
+
+	buf->dev = open_v4l2(exp->arg, NULL, &caps);
+	if (buf->dev < 0)
+		return fail(buf, -ENODEV, "no V4L2 device of driver %s", exp->arg);
+	return v4l2_export(buf, caps);
+}
+
+/* vivid: the first instance that has the allocator exp->index */
+static int get_vivid(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	char line[512], bus[16];
+	unsigned int instance = 0;
+	char *word, *next;
+	__u32 caps;
+
+	if (read_line("/sys/module/vivid/parameters/allocators", line, sizeof(line)))
+		return fail(buf, -ENODEV, "no vivid");
+	for (word = line; word; word = next, instance++) {
+		next = strchr(word, ',');
+		if (next)
+			next++;
+		if (atoi(word) != exp->index)
+			continue;
+		snprintf(bus, sizeof(bus), "vivid-%03u", instance);
+		buf->dev = open_v4l2("vivid", bus, &caps);
+		if (buf->dev >= 0)
+			return v4l2_export(buf, caps);
+	}
+	return fail(buf, -ENODEV, "no vivid with allocator %d", exp->index);
+}
+
+/*
+ * mbochs: the sample mediated device exports its frame buffer through VFIO
+ */
+
+#define MBOCHS_PARENT	"/sys/class/mdev_bus/mbochs"
+#define MBOCHS_UUID	"8f0b2c1e-5b8e-4c3a-9d55-6d6275660001"
+#define MBOCHS_WIDTH	1024
+#define MBOCHS_VBE	0x500
+#define MBOCHS_PRIMARY	1	/* DRM_PLANE_TYPE_PRIMARY */
+
+static const struct {
+	unsigned int reg;
+	__u16 value;
+} mbochs_mode[] = {
+	{ 1, MBOCHS_WIDTH },	/* width */
+	{ 3, 32 },		/* bits a pixel */
+	{ 8, 0 },		/* x offset */
+	{ 9, 0 },		/* y offset */
+};
+
+static int mbochs_reg(int device, off_t bar, unsigned int reg, __u16 value)
+{
+	off_t at = bar + MBOCHS_VBE + reg * sizeof(value);
+
+	return pwrite(device, &value, sizeof(value), at) == sizeof(value) ? 0 : -1;
+}
+
+static int mbochs_set_mode(int device, size_t size)
+{
+	struct vfio_region_info bar = {
+		.argsz = sizeof(bar),
+		.index = VFIO_PCI_BAR2_REGION_INDEX,
+	};
+	size_t line = MBOCHS_WIDTH * 4;
+	size_t height = round_up_to(size, line) / line;
+	unsigned int i;
+
+	/* the device wants 64 lines at least; medium ones have 16 MiB */
+	if (height < 64)
+		height = 64;
+	if (height > 4096)
+		height = 4096;
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar) < 0)
+		return -1;
+	for (i = 0; i < ARRAY_LEN(mbochs_mode); i++)
+		if (mbochs_reg(device, bar.offset, mbochs_mode[i].reg,
+			       mbochs_mode[i].value))
+			return -1;
+	if (mbochs_reg(device, bar.offset, 2, height))
+		return -1;
+	return mbochs_reg(device, bar.offset, 4, 1);
+}
+
+static int mbochs_group(void)
+{
+	char link[128], target[256], path[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/sys/bus/mdev/devices/%s/iommu_group",
+		 MBOCHS_UUID);
+	if (access(link, F_OK))
+		write_line(MBOCHS_PARENT "/mdev_supported_types/mbochs-medium/create",
+			   MBOCHS_UUID);
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n < 0)
+		return -1;
+	target[n] = '\0';
+	snprintf(path, sizeof(path), "/dev/vfio/%.32s", strrchr(target, '/') + 1);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static int mbochs_dmabuf(struct dmabuf *buf)
+{
+	struct vfio_device_gfx_plane_info plane = {
+		.argsz = sizeof(plane),
+		.flags = VFIO_GFX_PLANE_TYPE_DMABUF,
+		.drm_plane_type = MBOCHS_PRIMARY,
+	};
+
+	/* some kernels make the buffer at the first call and find it at the second */
+	if (ioctl(buf->dev, VFIO_DEVICE_QUERY_GFX_PLANE, &plane) < 0 &&
+	    ioctl(buf->dev, VFIO_DEVICE_QUERY_GFX_PLANE, &plane) < 0)
+		return step_failed(buf, "VFIO_DEVICE_QUERY_GFX_PLANE");
+	buf->fd = ioctl(buf->dev, VFIO_DEVICE_GET_GFX_DMABUF, &plane.dmabuf_id);
+	if (buf->fd < 0)
+		return step_failed(buf, "VFIO_DEVICE_GET_GFX_DMABUF");
+	return 0;
+}
+
+static int get_mbochs(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	if (access(MBOCHS_PARENT, F_OK))
+		return fail(buf, -ENODEV, "no %s", MBOCHS_PARENT);
+	if (buf->access != O_RDWR)
+		return fail(buf, -EOPNOTSUPP, "mbochs is always read-write");
+	buf->aux[0] = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	buf->aux[1] = mbochs_group();
+	if (buf->aux[0] < 0 || buf->aux[1] < 0)
+		return fail(buf, -ENODEV, "no VFIO group and container for mbochs");
+	if (ioctl(buf->aux[1], VFIO_GROUP_SET_CONTAINER, &buf->aux[0]) < 0)
+		return step_failed(buf, "VFIO_GROUP_SET_CONTAINER");
+	if (ioctl(buf->aux[0], VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) < 0)
+		return step_failed(buf, "VFIO_SET_IOMMU");
+	buf->dev = ioctl(buf->aux[1], VFIO_GROUP_GET_DEVICE_FD, MBOCHS_UUID);
+	if (buf->dev < 0)
+		return step_failed(buf, "VFIO_GROUP_GET_DEVICE_FD");
+	if (mbochs_set_mode(buf->dev, buf->size))
+		return step_failed(buf, "setting a mode");
+	return mbochs_dmabuf(buf);
+}
+
+/*
+ * Memory of the DMA API: what a mapping of it is depends on whether the device
+ * is behind an IOMMU, so each way counts as an exporter of its own.
+ */
+
+static int get_dma(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	bool iommu = !strcmp(exp->arg, "iommu");
+	struct dma_buf_test_export export = {
+		.size = buf->size,
+		.kind = exp->index,
+	};
+
+	buf->dev = open("/dev/" DMA_BUF_TEST_DEV, O_RDWR | O_CLOEXEC);
+	if (buf->dev < 0)
+		return fail(buf, -ENODEV, "no /dev/" DMA_BUF_TEST_DEV);
+	if (buf->access != O_RDWR)
+		return fail(buf, -EOPNOTSUPP, "always read-write");
+	if (ioctl(buf->dev, DMA_BUF_TEST_EXPORT, &export) < 0) {
+		if (errno == ENODEV)
+			return fail(buf, -ENODEV, "no edu device");
+		return step_failed(buf, "DMA_BUF_TEST_EXPORT");
+	}
+	buf->fd = export.fd;
+	if (iommu != !!(export.flags & DMA_BUF_TEST_F_IOMMU))
+		return fail(buf, -ENODEV, "the edu device is %sbehind an IOMMU",
+			    iommu ? "not " : "");
+	return 0;
+}
+
+#define DRM(_name, _label, _driver, _config)				\
+	{								\
+		.name = _name, .label = _label, .get = get_drm,		\
+		.arg = _driver, .needs = _config,			\
+	}
+#define V4L2(_name, _label, _driver, _config)				\
+	{								\
+		.name = _name, .label = _label, .get = get_v4l2,	\
+		.arg = _driver, .needs = _config,			\
+	}
+
+#define DMA_IOMMU(_name, _label, _kind)					\
+	{								\
+		.name = _name, .label = _label, .get = get_dma,		\
+		.arg = "iommu", .index = _kind,				\
+		.needs = "CONFIG_DMABUF_TEST_EXPORTER, QEMU's edu, intel_iommu=on", \
+	}
+#define DMA_DIRECT(_name, _label, _kind)				\
+	{								\
+		.name = _name, .label = _label, .get = get_dma,		\
+		.arg = "direct", .index = _kind,			\
+		.needs = "CONFIG_DMABUF_TEST_EXPORTER, QEMU's edu, no IOMMU", \
+	}
+
+const struct dmabuf_exporter dmabuf_exporters[] = {
+	{
+		.name = "system", .label = "system heap",
+		.debug = true, .huge = true,
+		.get = get_heap, .arg = "system",
+		.needs = "CONFIG_DMABUF_HEAPS_SYSTEM",
+	}, {
+		.name = "cma_default", .label = "cma default",
+		.debug = true, .huge = true,
+		.get = get_heap, .arg = "default_cma_region",
+		.needs = "CONFIG_DMABUF_HEAPS_CMA, CONFIG_DMABUF_HEAPS_CMA_LEGACY, cma=64M",
+	}, {
+		.name = "cma_area", .label = "cma reserved",
+		.debug = true, .huge = true,
+		.get = get_cma_area, .index = 0,
+		.needs = "CONFIG_DMABUF_HEAPS_CMA, cma=64M",
+	}, {
+		.name = "udmabuf", .label = "udmabuf",
+		.debug = true,
+		.get = get_udmabuf, .arg = "shmem",
+		.needs = "CONFIG_UDMABUF",
+	}, {
+		.name = "udmabuf_huge", .label = "udmabuf huge",
+		.debug = true, .huge = true,
+		.get = get_udmabuf, .arg = "huge",
+		.needs = "CONFIG_UDMABUF, CONFIG_HUGETLBFS, hugepages=40",
+	}, {
+		.name = "udmabuf_thp", .label = "udmabuf thp",
+		.debug = true, .huge = true,
+		.get = get_udmabuf, .arg = "thp",
+		.needs = "CONFIG_UDMABUF, CONFIG_TRANSPARENT_HUGEPAGE",
+	},
+	DRM("vgem", "vgem", "vgem", "CONFIG_DRM_VGEM"),
+	DRM("vkms", "vkms", "vkms", "CONFIG_DRM_VKMS"),
+	DRM("virtio_gpu", "virtio-gpu", "virtio_gpu", "CONFIG_DRM_VIRTIO_GPU"),
+	DRM("bochs", "bochs", "bochs-drm", "CONFIG_DRM_BOCHS"),
+	DRM("cirrus", "cirrus", "cirrus-qemu", "CONFIG_DRM_CIRRUS_QEMU"),
+	DRM("qxl", "qxl", "qxl", "CONFIG_DRM_QXL"),
+	V4L2("vim2m", "vim2m", "vim2m", "CONFIG_VIDEO_VIM2M"),
+	{
+		.name = "vivid_vmalloc", .label = "vivid vmalloc",
+		.get = get_vivid, .index = 0,
+		.needs = "CONFIG_VIDEO_VIVID, vivid.n_devs=2 vivid.allocators=0,1",
+	}, {
+		.name = "vivid_contig", .label = "vivid contig",
+		.get = get_vivid, .index = 1,
+		.needs = "CONFIG_VIDEO_VIVID, vivid.n_devs=2 vivid.allocators=0,1",
+	},
+	V4L2("vimc", "vimc", "vimc", "CONFIG_VIDEO_VIMC"),
+	V4L2("vicodec", "vicodec", "vicodec", "CONFIG_VIDEO_VICODEC"),
+	V4L2("visl", "visl", "visl", "CONFIG_VIDEO_VISL"),
+	{
+		.name = "mbochs", .label = "mbochs", .get = get_mbochs,
+		.needs = "CONFIG_SAMPLE_VFIO_MDEV_MBOCHS, CONFIG_VFIO_CONTAINER",
+	},
+	DMA_IOMMU("iommu_coherent", "iommu coher.", DMA_BUF_TEST_COHERENT),
+	DMA_IOMMU("iommu_contiguous", "iommu contig.", DMA_BUF_TEST_CONTIGUOUS),
+	DMA_IOMMU("iommu_scattered", "iommu scatt.", DMA_BUF_TEST_NONCONTIGUOUS),
+	DMA_IOMMU("iommu_pages", "iommu pages", DMA_BUF_TEST_PAGES),
+	DMA_DIRECT("direct_coherent", "direct coher.", DMA_BUF_TEST_COHERENT),
+	DMA_DIRECT("direct_scattered", "direct scatt.", DMA_BUF_TEST_NONCONTIGUOUS),
+	DMA_DIRECT("direct_pages", "direct pages", DMA_BUF_TEST_PAGES),
+};
+
+const unsigned int nr_dmabuf_exporters = ARRAY_LEN(dmabuf_exporters);
+
+const struct dmabuf_exporter *dmabuf_exporter_find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_dmabuf_exporters; i++)
+		if (!strcmp(dmabuf_exporters[i].name, name))
+			return &dmabuf_exporters[i];
+	return NULL;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
+	       struct dmabuf *buf)
+{
+	off_t end;
+	int err;
+
+	memset(buf, 0, sizeof(*buf));
+	buf->fd = -1;
+	buf->dev = -1;
+	buf->aux[0] = -1;
+	buf->aux[1] = -1;
+	buf->access = access;
+	buf->size = size;
+	err = exp->get(exp, buf);
+	if (err) {
+		dmabuf_put(buf);
+		return err;
+	}
+	end = lseek(buf->fd, 0, SEEK_END);
+	if (end <= 0) {
+		err = step_failed(buf, "size of the dma-buf");
+		dmabuf_put(buf);
+		return err;
+	}
+	buf->size = end;
+	return 0;
+}
+
+void dmabuf_close_device(struct dmabuf *buf)
+{
+	close_fd(&buf->dev);
+	close_fd(&buf->aux[1]);
+	close_fd(&buf->aux[0]);
+}
+
+void dmabuf_put(struct dmabuf *buf)
+{
+	close_fd(&buf->fd);
+	dmabuf_close_device(buf);
+}
+
+void *dmabuf_map(const struct dmabuf *buf, int prot, int flags)
+{
+	return mmap(NULL, buf->size, prot, flags, buf->fd, 0);
+}
+
+/*
+ * Routes
+ */
+
+#define GUP_TEST_FILE	"/sys/kernel/debug/gup_test"
+#define FOLL_WRITE	0x01
+
+static int run_gup_test(const struct gup_route *route, void *addr, size_t len)
+{
+	struct gup_test gup = {
+		.addr = (uintptr_t)addr,
+		.size = len,
+		.nr_pages_per_call = len / dmabuf_page_size(),
+		.gup_flags = route->flags,
+	};
+	int fd, err;
+
+	fd = open(GUP_TEST_FILE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return ROUTE_MISSING;
+	err = ioctl(fd, route->arg, &gup) < 0 ? -errno : 0;
+	close(fd);
+	if (err)
+		return err;
+	/* the ioctl does not say why it took nothing, only that it did not */
+	return gup.size ? ROUTE_OPEN : -EFAULT;
+}
+
+static int run_pin_longterm(const struct gup_route *route, void *addr, size_t len)
+{
+	struct pin_longterm_test pin = {
+		.addr = (uintptr_t)addr,
+		.size = len,
+		.flags = route->flags,
+	};
+	int fd, err;
+
+	fd = open(GUP_TEST_FILE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return ROUTE_MISSING;
+	err = ioctl(fd, PIN_LONGTERM_TEST_START, &pin) < 0 ? -errno : ROUTE_OPEN;
+	close(fd);
+	return err;
+}
+
+static int run_vmsplice(const struct gup_route *route, void *addr, size_t len)
+{
+	struct iovec iov = { .iov_base = addr, .iov_len = len };
+	int pipefd[2];
+	ssize_t n;
+	int err;
+
+	if (pipe2(pipefd, O_CLOEXEC))
+		return ROUTE_MISSING;
+	n = vmsplice(pipefd[1], &iov, 1, route->flags | SPLICE_F_NONBLOCK);
+	err = n < 0 ? -errno : ROUTE_OPEN;
+	close(pipefd[0]);
+	close(pipefd[1]);
+	return err;
+}
+
+static int run_process_vm(const struct gup_route *route, void *addr, size_t len)
+{
+	struct iovec local = { .iov_len = len };
+	struct iovec remote = { .iov_base = addr, .iov_len = len };
+	ssize_t n;
+	int err;
+
+	local.iov_base = malloc(len);
+	if (!local.iov_base)
+		return ROUTE_MISSING;
+	if (route->write) {
+		/* what is there already: a hole must not spoil later tests */
+		memcpy(local.iov_base, addr, len);
+		n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+	} else {
+		n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	}
+	err = n < 0 ? -errno : ROUTE_OPEN;
+	free(local.iov_base);
+	return err;
+}
+
+/* A block device of our own: what is written there hurts nobody. */
+static int open_loop(size_t size)
+{
+	struct loop_config config = {
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
+	char path[32];
+	int control, loop, n, tries;
+
+	config.fd = memfd_create("o_direct", MFD_CLOEXEC);
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	loop = -1;
+	for (tries = 0; tries < 8 && loop < 0; tries++) {
+		n = ioctl(control, LOOP_CTL_GET_FREE);
+		if (n < 0 || ftruncate(config.fd, size) < 0)
+			break;
+		snprintf(path, sizeof(path), "/dev/loop%d", n);
+		loop = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+		if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config) < 0)
+			close_fd(&loop);
+	}
+	close_fd(&control);
+	close_fd((int *)&config.fd);
+	return loop;
+}
+
+/* Filesystems in memory accept O_DIRECT, and copy all the same. */
+static int open_direct_file(size_t size)
+{
+	struct statfs fs;
+	int fd;
+
+	if (statfs(".", &fs) < 0 || fs.f_type == TMPFS_MAGIC ||
+	    fs.f_type == RAMFS_MAGIC || fs.f_type == OVERLAYFS_SUPER_MAGIC)
+		return -1;
+	fd = open(".", O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	if (fd >= 0 && ftruncate(fd, size) < 0)
+		close_fd(&fd);
+	return fd;
+}
+
+static int run_o_direct(const struct gup_route *route, void *addr, size_t len)
+{
+	void *same;
+	ssize_t n;
+	int fd, err;
+
+	fd = open_loop(len);
+	if (fd < 0)
+		fd = open_direct_file(len);
+	if (fd < 0)
+		return ROUTE_MISSING;
+	if (posix_memalign(&same, dmabuf_page_size(), len)) {
+		close(fd);
+		return ROUTE_MISSING;
+	}
+	memcpy(same, addr, len);
+	if (pwrite(fd, same, len, 0) != (ssize_t)len) {
+		err = ROUTE_MISSING;
+	} else {
+		n = route->write ? pread(fd, addr, len, 0) :
+				   pwrite(fd, addr, len, 0);
+		err = n < 0 ? -errno : ROUTE_OPEN;
+	}
+	free(same);
+	close(fd);
+	return err;
+}
+
+static int run_io_uring(const struct gup_route *route, void *addr, size_t len)
+{
+	struct iovec iov = { .iov_base = addr, .iov_len = len };
+	struct io_uring_params params = { };
+	int ring, err;
+
+	ring = syscall(__NR_io_uring_setup, 1, &params);
+	if (ring < 0)
+		return ROUTE_MISSING;
+	err = syscall(__NR_io_uring_register, ring, IORING_REGISTER_BUFFERS,
+		      &iov, 1) < 0 ? -errno : ROUTE_OPEN;
+	close(ring);
+	return err;
+}
+
+/* A TCP connection over loopback: 0, or -1 where there is none. */
+static int connect_loopback(int *from, int *to)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(addr);
+	int one = 1;
+	int listener;
+
+	*to = -1;
+	*from = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*from >= 0 && listener >= 0 &&
+	    !bind(listener, (struct sockaddr *)&addr, len) &&
+	    !getsockname(listener, (struct sockaddr *)&addr, &len) &&
+	    !listen(listener, 1) &&
+	    !setsockopt(*from, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) &&
+	    !connect(*from, (struct sockaddr *)&addr, len))
+		*to = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	close_fd(&listener);
+	if (*to < 0)
+		close_fd(from);
+	return *to < 0 ? -1 : 0;
+}
+
+static int run_msg_zerocopy(const struct gup_route *route, void *addr, size_t len)
+{
+	int from, to, err;
+
+	if (connect_loopback(&from, &to))
+		return ROUTE_MISSING;
+	err = send(from, addr, len, MSG_ZEROCOPY | MSG_DONTWAIT) < 0 ?
+	      -errno : ROUTE_OPEN;
+	close(from);
+	close(to);
+	return err;
+}
+
+static int run_madvise(const struct gup_route *route, void *addr, size_t len)
+{
+	return madvise(addr, len, route->arg) < 0 ? -errno : ROUTE_OPEN;
+}
+
+/* Nobody waits: a wake tells only whether the kernel can name the page. */
+static int run_futex(const struct gup_route *route, void *addr, size_t len)
+{
+	return syscall(__NR_futex, addr, route->arg, 1, NULL, NULL, 0) < 0 ?
+	       -errno : ROUTE_OPEN;
+}
+
+#define NEEDS_GUP_TEST	"CONFIG_GUP_TEST, debugfs"
+#define GUP(_name, _ioctl)						\
+	{								\
+		.name = _name, .run = run_gup_test, .arg = _ioctl,	\
+		.needs = NEEDS_GUP_TEST,				\
+	}
+#define GUP_WRITE(_name, _ioctl)					\
+	{								\
+		.name = _name, .run = run_gup_test, .arg = _ioctl,	\
+		.needs = NEEDS_GUP_TEST, .write = true,			\
+		.flags = FOLL_WRITE,					\
+	}
+#define LONGTERM(_name, _write, _flags)					\
+	{								\
+		.name = _name, .run = run_pin_longterm,			\
+		.needs = NEEDS_GUP_TEST, .write = _write,		\
+		.flags = _flags,					\
+	}
+
+const struct gup_route gup_routes[] = {
+	GUP("gup_slow", GUP_BASIC_TEST),
+	GUP_WRITE("gup_slow_write", GUP_BASIC_TEST),
+	GUP("gup_fast", GUP_FAST_BENCHMARK),
+	GUP_WRITE("gup_fast_write", GUP_FAST_BENCHMARK),
+	GUP("pin_slow", PIN_BASIC_TEST),
+	GUP_WRITE("pin_slow_write", PIN_BASIC_TEST),
+	GUP("pin_fast", PIN_FAST_BENCHMARK),
+	GUP_WRITE("pin_fast_write", PIN_FAST_BENCHMARK),
+	LONGTERM("longterm_slow", false, 0),
+	LONGTERM("longterm_slow_write", true, PIN_LONGTERM_TEST_FLAG_USE_WRITE),
+	LONGTERM("longterm_fast", false, PIN_LONGTERM_TEST_FLAG_USE_FAST),
+	LONGTERM("longterm_fast_write", true, PIN_LONGTERM_TEST_FLAG_USE_FAST |
+					      PIN_LONGTERM_TEST_FLAG_USE_WRITE),
+	{
+		.name = "vmsplice", .run = run_vmsplice,
+		.needs = "vmsplice(2)",
+	}, {
+		.name = "vmsplice_gift", .run = run_vmsplice,
+		.needs = "vmsplice(2)", .flags = SPLICE_F_GIFT,
+	}, {
+		.name = "process_vm_readv", .run = run_process_vm,
+		.needs = "CONFIG_CROSS_MEMORY_ATTACH",
+	}, {
+		.name = "process_vm_writev", .run = run_process_vm,
+		.needs = "CONFIG_CROSS_MEMORY_ATTACH", .write = true,
+	}, {
+		.name = "o_direct_write", .run = run_o_direct,
+		.needs = "CONFIG_BLK_DEV_LOOP, or a disk's filesystem here",
+	}, {
+		.name = "o_direct_read", .run = run_o_direct, .write = true,
+		.needs = "CONFIG_BLK_DEV_LOOP, or a disk's filesystem here",
+	}, {
+		.name = "io_uring_fixed", .run = run_io_uring, .write = true,
+		.needs = "CONFIG_IO_URING, kernel.io_uring_disabled=0",
+	}, {
+		.name = "msg_zerocopy", .run = run_msg_zerocopy,
+		.needs = "CONFIG_INET, loopback up",
+	}, {
+		.name = "madv_populate_read", .run = run_madvise,
+		.needs = "madvise(2)", .arg = MADV_POPULATE_READ,
+	}, {
+		.name = "madv_populate_write", .run = run_madvise, .write = true,
+		.needs = "madvise(2)", .arg = MADV_POPULATE_WRITE,
+	}, {
+		.name = "futex_shared", .run = run_futex,
+		.needs = "CONFIG_FUTEX", .arg = FUTEX_WAKE, .write = true,
+	},
+};
+
+const unsigned int nr_gup_routes = ARRAY_LEN(gup_routes);
+
+const struct gup_route *gup_route_find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_gup_routes; i++)
+		if (!strcmp(gup_routes[i].name, name))
+			return &gup_routes[i];
+	return NULL;
+}
+
+int gup_route_run(const struct gup_route *route, void *addr, size_t len)
+{
+	return route->run(route, addr, len);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Dma-bufs of every exporter in reach of userspace, and every way in which
+ * userspace can make the kernel call get_user_pages() on a mapping.
+ */
+#ifndef DMABUF_EXPORTERS_H
+#define DMABUF_EXPORTERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dmabuf;
+
+/**
+ * struct dmabuf_exporter - a source of dma-bufs
+ * @name:    identifier, also the name of the variant in the selftest
+ * @label:   at most 13 characters, for tables
+ * @needs:   what has to be there, for the message of a skipped test
+ * @debug:   a debugger reaches mappings: the exporter has vm_ops->access
+ * @huge:    a large buffer has blocks of 2 MiB
+ * @get:     fills @buf; 0 or -errno, with a reason in buf->why
+ * @arg:     name of heap, driver or device, whatever @get wants
+ * @index:   which one of several with the same @arg
+ */
+struct dmabuf_exporter {
+	const char *name;
+	const char *label;
+	const char *needs;
+	bool debug;
+	bool huge;
+	int (*get)(const struct dmabuf_exporter *exp, struct dmabuf *buf);
+	const char *arg;
+	int index;
+};
+
+/**
+ * struct dmabuf - one buffer
+ * @fd:     the dma-buf
+ * @dev:    the device node that it came from, or -1
+ * @aux:    whatever else must stay open as long as @dev, or -1
+ * @access: O_RDWR or O_RDONLY, as asked for
+ * @size:   bytes; before dmabuf_get(): as asked for
+ * @why:    why dmabuf_get() failed
+ */
+struct dmabuf {
+	int fd;
+	int dev;
+	int aux[2];
+	int access;
+	size_t size;
+	char why[160];
+};
+
+extern const struct dmabuf_exporter dmabuf_exporters[];
+extern const unsigned int nr_dmabuf_exporters;
+
+const struct dmabuf_exporter *dmabuf_exporter_find(const char *name);
+
+/*
+ * Get a buffer of at least @size bytes, or of whatever size the exporter has
+ * (buf->size tells). A device that is not there is -ENODEV. Any other error is
+ * a failure of an exporter that is there.
+ */
+int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
+	       struct dmabuf *buf);
+/* Let go of the device; the dma-buf stays. */
+void dmabuf_close_device(struct dmabuf *buf);
+void dmabuf_put(struct dmabuf *buf);
+void *dmabuf_map(const struct dmabuf *buf, int prot, int flags);
+
+/* A memfd of kind "shmem", "huge" (hugetlb) or "thp", populated; -errno. */
+int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len);
+
+/*
+ * Every page gets words that no other page has, at both of its ends. Check
+ * returns the number of pages that are not what page @first onwards should be.
+ */
+void dmabuf_fill(void *addr, size_t len, unsigned long first);
+unsigned long dmabuf_check(const void *addr, size_t len, unsigned long first);
+size_t dmabuf_page_size(void);
+
+/* What a route found. Negative: the kernel refused with that error. */
+#define ROUTE_OPEN	0	/* the kernel took the pages */
+#define ROUTE_MISSING	1	/* this kernel does not have the route */
+
+/**
+ * struct gup_route - a way to have the kernel take pages of a mapping
+ * @name:    identifier, as in the name of a selftest
+ * @needs:   what has to be there
+ * @write:   the kernel writes to the pages: a read-only mapping is refused
+ *           for that reason alone
+ * @run:     ROUTE_OPEN, ROUTE_MISSING or -errno
+ */
+struct gup_route {
+	const char *name;
+	const char *needs;
+	bool write;
+	int (*run)(const struct gup_route *route, void *addr, size_t len);
+	unsigned long arg;
+	unsigned int flags;
+};
+
+extern const struct gup_route gup_routes[];
+extern const unsigned int nr_gup_routes;
+
+const struct gup_route *gup_route_find(const char *name);
+int gup_route_run(const struct gup_route *route, void *addr, size_t len);
+
+#endif /* DMABUF_EXPORTERS_H */
