@@ -987,6 +987,12 @@ static int stm_mmap_mixed(struct stm_buf *buf, struct vm_area_struct *vma)
 
 static int stm_mmap_both(struct stm_buf *buf, struct vm_area_struct *vma)
 {
+	return stm_install(buf, vma, &stm_page_vm_ops,
+			   STM_PFN_FLAGS | VM_MIXEDMAP);
+}
+
+static int stm_mmap_remap_both(struct stm_buf *buf, struct vm_area_struct *vma)
+{
 	int ret = stm_remap(buf, vma, 0, vma_pages(vma));
 
 	return ret ?: stm_install(buf, vma, &stm_eager_vm_ops, VM_MIXEDMAP);
@@ -1156,10 +1162,8 @@ static int stm_mmap_other_file(struct stm_buf *buf, struct vm_area_struct *vma)
 /* What was shared is copy-on-write after this. */
 static int stm_mmap_makes_cow(struct stm_buf *buf, struct vm_area_struct *vma)
 {
-	int ret = stm_remap(buf, vma, 0, vma_pages(vma));
-
 	vm_flags_clear(vma, VM_SHARED | VM_MAYSHARE);
-	return ret ?: stm_install(buf, vma, &stm_eager_vm_ops, 0);
+	return stm_install(buf, vma, &stm_page_vm_ops, STM_PFN_FLAGS);
 }
 
 static int stm_mmap_fault_page(struct stm_buf *buf, struct vm_area_struct *vma)
@@ -1854,8 +1858,12 @@ static const struct stm_broken {
 	  { "st-no-flag", stm_mmap_no_flag }, STM_AT_MMAP, "rule C1" },
 	{ "VM_MIXEDMAP, vm_insert_page in fault",
 	  { "st-mixed", stm_mmap_mixed }, STM_AT_MMAP, "rule C1" },
-	{ "VM_PFNMAP and VM_MIXEDMAP",
+	{ "VM_PFNMAP and VM_MIXEDMAP, page from fault",
 	  { "st-both", stm_mmap_both }, STM_AT_MMAP, "rule C1" },
+	/* Without special entries these would be taken for normal pages. */
+	{ "remap_pfn_range, then VM_MIXEDMAP",
+	  { "st-remap-both", stm_mmap_remap_both,
+	    .needs = STM_NEEDS_SPECIAL }, STM_AT_MMAP, "rule C1" },
 	{ "vm_insert_page in mmap",
 	  { "st-insert-page", stm_mmap_insert_page }, STM_AT_MMAP, "rule C1" },
 	{ "vm_insert_page in mmap, VM_IO",
@@ -1969,7 +1977,10 @@ static void stm_try(struct kunit *test, const struct stm_broken *broken,
 static void stm_report(struct kunit *test, const struct stm_broken *broken,
 		       const struct stm_result *res)
 {
-	if (IS_ERR_VALUE(res->addr))
+	if (res->addr == -EINVAL)
+		kunit_info(test, "demo: %s|mmap: EINVAL (%s)\n", broken->name,
+			   broken->rule);
+	else if (IS_ERR_VALUE(res->addr))
 		kunit_info(test, "demo: %s|mmap: %pe (%s)\n", broken->name,
 			   ERR_PTR(res->addr), broken->rule);
 	else if (res->read_err == -EFAULT && res->write_err == -EFAULT &&

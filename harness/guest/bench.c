@@ -125,19 +125,25 @@ static long read_number(const char *path, const char *key)
 	return value;
 }
 
-static int write_number(const char *path, long value)
+static int write_text(const char *path, const char *text)
 {
-	char text[32];
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0)
 		return -errno;
-	snprintf(text, sizeof(text), "%ld", value);
 	if (write(fd, text, strlen(text)) < 0)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+static int write_number(const char *path, long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", value);
+	return write_text(path, text);
 }
 
 static size_t page_table_bytes(void)
@@ -461,6 +467,34 @@ static void buy_blocks_above(int order)
 	close(dev);
 }
 
+/* What was freed may be on its way to the free lists for a while. */
+static bool wait_for_blocks(int order, unsigned long blocks)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 20; tries++) {
+		if (free_blocks_of(order) >= blocks)
+			return true;
+		usleep(100000);
+	}
+	return false;
+}
+
+/* For the log: what the free memory looks like */
+static void show_free_blocks(void)
+{
+	unsigned long blocks[ORDERS];
+	unsigned int i;
+
+	if (!read_free_blocks(blocks))
+		return;
+	printf("free blocks by order:");
+	for (i = 0; i < ORDERS; i++)
+		printf(" %lu", blocks[i]);
+	printf("\n");
+}
+
+/* Leaves blocks of @order only, enough for @size bytes if there is as much. */
 static const char *break_memory(int order, size_t size)
 {
 	/* every other block is free, and some of them fall between others */
@@ -474,6 +508,8 @@ static const char *break_memory(int order, size_t size)
 	write_number("/proc/sys/vm/watermark_boost_factor", 0);
 	/* what is freed goes to the free lists, not to the processor's own */
 	write_number("/proc/sys/vm/percpu_pagelist_high_fraction", 100000);
+	/* what is free is free for us, in each zone */
+	write_text("/proc/sys/vm/lowmem_reserve_ratio", "0 0 0 0");
 	/* huge pages have had this raised to more than we leave */
 	write_number("/proc/sys/vm/min_free_kbytes", 4096);
 	write_number("/proc/sys/vm/drop_caches", 3);
@@ -494,12 +530,13 @@ static const char *break_memory(int order, size_t size)
 	if (!nr || !pieces[0].pfn)
 		return "no-page-numbers-in-pagemap";
 	give_back(pieces, nr, order);
+	free(pieces);
+	wait_for_blocks(order, size / 4096 >> order);
 	buy_blocks_above(largest_unwanted(order));
+	show_free_blocks();
 	/* at most one page in a hundred may come from a larger block */
 	if (free_pages_above(largest_unwanted(order)) > size / 4096 / 100)
 		return "large-blocks-are-left";
-	if (free_blocks_of(order) << order < size / 4096)
-		return "not-enough-blocks-of-the-size";
 	return NULL;
 }
 
@@ -672,6 +709,11 @@ static void run_size(const struct bench *bench, size_t size)
 	const struct dmabuf_exporter *exp = dmabuf_exporter_find(bench->exporter);
 	struct dmabuf buf;
 
+	if (bench->broken_to != NOT_BROKEN &&
+	    !wait_for_blocks(bench->broken_to, size / 4096 >> bench->broken_to)) {
+		report_failure(bench->name, size, "not-enough-blocks-of-the-size");
+		return;
+	}
 	if (dmabuf_get(exp, size, O_RDWR, &buf)) {
 		report_failure(bench->name, size, buf.why);
 		return;

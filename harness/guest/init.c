@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,7 @@ static void loopback_up(void)
 }
 
 /* The terminal that is the console */
-static int open_terminal(int flags)
+static int open_terminal(void)
 {
 	char path[80] = "/dev/";
 	char name[64] = "";
@@ -132,7 +133,7 @@ static int open_terminal(int flags)
 	name[strcspn(name, "\n")] = '\0';
 	last = strrchr(name, ' ');
 	strcat(path, last ? last + 1 : name);
-	return open(path, O_RDWR | flags);
+	return open(path, O_RDWR);
 }
 
 /* A terminal of its own for the program, so that a shell has job control */
@@ -141,7 +142,7 @@ static void take_terminal(void)
 	int fd;
 
 	setsid();
-	fd = open_terminal(0);
+	fd = open_terminal();
 	if (fd < 0)
 		return;
 	ioctl(fd, TIOCSCTTY, 0);
@@ -152,30 +153,11 @@ static void take_terminal(void)
 		close(fd);
 }
 
-/* What the program wrote is still on its way out. */
-static void drain_terminal(void)
+static int wait_for(pid_t pid)
 {
-	int fd = open_terminal(O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	tcdrain(fd);
-	close(fd);
-}
-
-static int run(char **argv)
-{
+	pid_t ended;
 	int status;
-	pid_t pid, ended;
 
-	pid = fork();
-	if (!pid) {
-		take_terminal();
-		execvpe(argv[0], argv, environment);
-		printf("init: cannot run %s: %s\n", argv[0], strerror(errno));
-		fflush(stdout);
-		_exit(127);
-	}
 	/* orphans come to us as well */
 	do {
 		ended = wait(&status);
@@ -185,11 +167,68 @@ static int run(char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/*
+ * When the leader of a session ends, its terminal drops what is still on its
+ * way out. So the program is not the leader: that one waits for the output.
+ */
+static void lead_session(char **argv)
+{
+	int status;
+	pid_t pid;
+
+	take_terminal();
+	pid = fork();
+	if (!pid) {
+		execvpe(argv[0], argv, environment);
+		printf("init: cannot run %s: %s\n", argv[0], strerror(errno));
+		fflush(stdout);
+		_exit(127);
+	}
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	status = wait_for(pid);
+	tcdrain(STDOUT_FILENO);
+	_exit(status);
+}
+
+static int run(char **argv)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		lead_session(argv);
+	return wait_for(pid);
+}
+
+/*
+ * The kernel gives us words that it does not know as well, before those that
+ * stand after "--". So count the latter.
+ */
+static int count_own_words(void)
+{
+	char line[4096] = "";
+	char *words, *word;
+	int n = 0;
+	FILE *f = fopen("/proc/cmdline", "r");
+
+	if (!f)
+		return 0;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	fclose(f);
+	words = strstr(line, " -- ");
+	if (!words)
+		return 0;
+	for (word = strtok(words + 4, " \n"); word; word = strtok(NULL, " \n"))
+		n++;
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	static char *demo[] = { "demo", NULL };
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	int status;
+	int status, words;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mount_all();
@@ -201,8 +240,8 @@ int main(int argc, char **argv)
 	if (chdir("/tmp"))
 		printf("init: no /tmp\n");
 
-	status = run(argc > 1 ? argv + 1 : demo);
-	drain_terminal();
+	words = count_own_words();
+	status = run(words > 0 && words < argc ? argv + argc - words : demo);
 	printf("\nEXIT %d\n", status);
 	fflush(stdout);
 	sync();

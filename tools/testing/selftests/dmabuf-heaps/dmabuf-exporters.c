@@ -5,7 +5,6 @@
  * benchmark mean the same things by the same names.
  */
 #define _GNU_SOURCE
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -249,6 +249,11 @@ static unsigned long wrong_pages(dmabuf_self *self, char *addr,
 	return dmabuf_check(addr, len, offset / self->ps);
 }
 
+static size_t middle_of(dmabuf_self *self)
+{
+	return self->len / 2 & ~(self->ps - 1);
+}
+
 /* Where a mapping of @len bytes can be put with MAP_FIXED or mremap() */
 static char *reserve(size_t len)
 {
@@ -477,7 +482,7 @@ TEST_F(dmabuf_mmap, refuses_all_read_only)
 
 TEST_F(dmabuf_mmap, refuses_all_after_split)
 {
-	size_t at = self->len / 2;
+	size_t at = middle_of(self);
 
 	ASSERT_EQ(0, mprotect(self->map + at, self->ps, PROT_READ));
 	dmabuf_fill(self->map, at, 0);
@@ -770,7 +775,7 @@ TEST_F(dmabuf_mmap, munmap_head)
 
 TEST_F(dmabuf_mmap, munmap_middle)
 {
-	size_t middle = self->len / 2 & ~(self->ps - 1);
+	size_t middle = middle_of(self);
 
 	cut_and_check(_metadata, self, self->ps, 2 * self->ps);
 	cut_and_check(_metadata, self, middle, middle + self->ps);
@@ -785,7 +790,7 @@ TEST_F(dmabuf_mmap, munmap_tail)
 
 TEST_F(dmabuf_mmap, munmap_touched)
 {
-	size_t middle = self->len / 2 & ~(self->ps - 1);
+	size_t middle = middle_of(self);
 
 	ASSERT_EQ(0, munmap(self->map + middle, self->ps));
 	EXPECT_EQ(0, wrong_pages(self, self->map, middle, 0));
@@ -796,7 +801,7 @@ TEST_F(dmabuf_mmap, munmap_touched)
 
 TEST_F(dmabuf_mmap, fixed_over_middle)
 {
-	size_t at = self->len / 2 & ~(self->ps - 1);
+	size_t at = middle_of(self);
 	char *map = map_again(self);
 	char *hole;
 
@@ -832,7 +837,7 @@ TEST_F(dmabuf_mmap, mprotect)
 
 TEST_F(dmabuf_mmap, mprotect_middle)
 {
-	size_t at = self->len / 2 & ~(self->ps - 1);
+	size_t at = middle_of(self);
 	char *map = map_again(self);
 
 	ASSERT_NE(MAP_FAILED, map);
@@ -957,7 +962,7 @@ TEST_F(dmabuf_mmap, mremap_move)
 
 TEST_F(dmabuf_mmap, mremap_move_part)
 {
-	size_t half = self->len / 2 & ~(self->ps - 1);
+	size_t half = middle_of(self);
 	size_t len = self->len - half;
 	char *map = map_again(self);
 	char *to = reserve(len);
@@ -974,7 +979,7 @@ TEST_F(dmabuf_mmap, mremap_move_part)
 
 TEST_F(dmabuf_mmap, mremap_shrink)
 {
-	size_t half = self->len / 2 & ~(self->ps - 1);
+	size_t half = middle_of(self);
 
 	ASSERT_EQ(self->map, mremap(self->map, self->len, half, 0));
 	EXPECT_EQ(SIGSEGV, access_signal(self->map + half, false));
@@ -1549,7 +1554,7 @@ TEST_F(dmabuf_mmap, outlives_fd)
 
 	/* the mapping alone keeps the buffer: half of it as well as all */
 	EXPECT_EQ(1, is_listed(st.st_ino));
-	munmap(self->map, self->len / 2 & ~(self->ps - 1));
+	munmap(self->map, middle_of(self));
 	EXPECT_EQ(1, is_listed(st.st_ino));
 	munmap(self->map, self->len);
 	EXPECT_EQ(0, is_listed(st.st_ino))
