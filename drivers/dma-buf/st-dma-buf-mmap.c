@@ -337,7 +337,7 @@ struct stm_buf *stm_buf_create(struct kunit *test,
 	info.exp_name = exp->name;
 	info.ops = &stm_dma_buf_ops;
 	info.size = buf->nr * PAGE_SIZE;
-	info.flags = exp->fmode ?: O_RDWR;
+	info.flags = exp->readonly ? O_RDONLY : O_RDWR;
 	info.priv = buf;
 	kref_get(&buf->ref);
 	buf->dmabuf = dma_buf_export(&info);
@@ -1292,7 +1292,7 @@ static struct stm_importer *stm_importer_create(struct kunit *test,
 		return imp;
 
 	imp->file = anon_inode_getfile("dma-buf-kunit", &stm_importer_fops, imp,
-				       buf->exp->fmode ?: O_RDWR);
+				       buf->exp->readonly ? O_RDONLY : O_RDWR);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, imp->file);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, stm_fput, imp->file),
@@ -1915,7 +1915,7 @@ static const struct stm_broken {
 	    .nr = STM_HUGE_PAGES, .needs = STM_NEEDS_PMD },
 	  STM_AT_FAULT, "guard in vmf_insert_folio_pmd()" },
 	{ "vm_ops NULL, nothing mapped",
-	  { "st-hole", stm_mmap_hole, .fmode = O_RDONLY },
+	  { "st-hole", stm_mmap_hole, .readonly = true },
 	  STM_AT_FAULT, "rule C6, vm_ops never NULL" },
 };
 
@@ -2026,6 +2026,51 @@ static void stm_test_broken(struct kunit *test)
 	}
 }
 
+/*
+ * A driver whose pfn mapping has a hole and no vm_ops, and which is not a
+ * dma-buf, so that nobody makes up for the vm_ops: what is not mapped must not
+ * become anonymous memory. A shared mapping of a file that is open for reading
+ * only is not VM_SHARED.
+ */
+static int stm_hole_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, STM_PFN_FLAGS);
+	vma->vm_ops = NULL;
+	return 0;
+}
+
+static const struct file_operations stm_hole_fops = {
+	.owner = THIS_MODULE,
+	.mmap = stm_hole_mmap,
+};
+
+static void stm_test_hole(struct kunit *test)
+{
+	unsigned long addr;
+	struct file *file;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	file = anon_inode_getfile("dma-buf-kunit", &stm_hole_fops, NULL,
+				  O_RDONLY);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	ret = kunit_add_action_or_reset(test, stm_fput, file);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	addr = stm_map(file, 1, PROT_READ, MAP_SHARED, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_EXPECT_EQ(test, stm_touch(addr, false), -EFAULT);
+	stm_expect_no_gup(test, addr, 1);
+	stm_unmap(test, addr, 1);
+
+	addr = stm_map(file, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_EXPECT_EQ(test, stm_touch(addr, false), -EFAULT);
+	KUNIT_EXPECT_EQ(test, stm_touch(addr, true), -EFAULT);
+	stm_expect_no_gup(test, addr, 1);
+	stm_unmap(test, addr, 1);
+}
+
 static struct kunit_case stm_cases[] = {
 	KUNIT_CASE(stm_test_probe),
 	KUNIT_CASE_PARAM(stm_test_gup, stm_good_gen_params),
@@ -2038,6 +2083,7 @@ static struct kunit_case stm_cases[] = {
 	KUNIT_CASE_PARAM(stm_test_private, stm_good_gen_params),
 	KUNIT_CASE_PARAM(stm_test_move, stm_movable_gen_params),
 	KUNIT_CASE_PARAM(stm_test_broken, stm_broken_gen_params),
+	KUNIT_CASE(stm_test_hole),
 	KUNIT_CASE(stm_test_huge_untouched),
 	KUNIT_CASE(stm_test_error),
 	{}

@@ -40,7 +40,7 @@ enum stm_memory {
  * @memory: what the buffer is made of
  * @runs: length of each run in pages, ends with 0; NULL for single pages
  * @nr: size of the buffer in pages; unused when @runs is set
- * @fmode: mode of the exported file, O_RDWR if 0
+ * @readonly: export the file O_RDONLY, not O_RDWR
  * @needs: STM_NEEDS_*
  */
 struct stm_exporter {
@@ -49,7 +49,7 @@ struct stm_exporter {
 	enum stm_memory memory;
 	const unsigned int *runs;
 	pgoff_t nr;
-	int fmode;
+	bool readonly;
 	unsigned int needs;
 };
 

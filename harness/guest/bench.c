@@ -306,10 +306,10 @@ static void measure_alloc(const char *name, const char *heap, size_t size)
 #define NR_HUGE		"/proc/sys/vm/nr_hugepages"
 #define KEEP_FREE	(40 * MiB)
 
-/* Blocks of each order that a heap could get, CMA's and the DMA zone's not */
+/* Blocks of each order that a heap could get: not CMA's */
 static bool read_free_blocks(unsigned long *blocks)
 {
-	char line[512], zone[16], type[32];
+	char line[512], type[32];
 	unsigned long n;
 	int at, step;
 	unsigned int order;
@@ -321,13 +321,10 @@ static bool read_free_blocks(unsigned long *blocks)
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Node %*d, zone %15[^,], type %31s%n", zone, type,
-			   &at) != 2)
+		if (sscanf(line, "Node %*d, zone %*[^,], type %31s%n", type, &at) != 1)
 			continue;
 		if (strcmp(type, "Unmovable") && strcmp(type, "Movable") &&
 		    strcmp(type, "Reclaimable"))
-			continue;
-		if (!strcmp(zone, "DMA"))
 			continue;
 		any = true;
 		for (order = 0; order < ORDERS; order++) {
@@ -442,12 +439,12 @@ static void give_back(struct piece *pieces, size_t nr, int order)
 }
 
 /*
- * A heap takes the largest blocks first, down to 64 KiB. Those between 64 KiB
- * and a page it does not use as such: single pages come from single pages.
+ * A heap asks for 2 MiB, 1 MiB, 64 KiB and then for pages. The blocks between
+ * these it neither gets as such nor touches while there are smaller ones.
  */
-static int largest_unwanted(int order)
+static int largest_harmless(int order)
 {
-	return order < 4 ? 3 : order;
+	return order < 4 ? 3 : 7;
 }
 
 /* What is bought stays until we end. */
@@ -532,10 +529,10 @@ static const char *break_memory(int order, size_t size)
 	give_back(pieces, nr, order);
 	free(pieces);
 	wait_for_blocks(order, size / 4096 >> order);
-	buy_blocks_above(largest_unwanted(order));
+	buy_blocks_above(largest_harmless(order));
 	show_free_blocks();
 	/* at most one page in a hundred may come from a larger block */
-	if (free_pages_above(largest_unwanted(order)) > size / 4096 / 100)
+	if (free_pages_above(largest_harmless(order)) > size / 4096 / 100)
 		return "large-blocks-are-left";
 	return NULL;
 }

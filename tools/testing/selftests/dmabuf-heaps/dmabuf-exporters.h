@@ -91,6 +91,8 @@ size_t dmabuf_page_size(void);
  * @write:   the kernel writes to the pages: a read-only mapping is refused
  *           for that reason alone
  * @run:     ROUTE_OPEN, ROUTE_MISSING or -errno
+ * @arg:     for @run: the request of an ioctl, if it makes one
+ * @flags:   for @run: flags of that request or of the system call
  */
 struct gup_route {
 	const char *name;
