@@ -125,25 +125,19 @@ static long read_number(const char *path, const char *key)
 	return value;
 }
 
-static int write_text(const char *path, const char *text)
+static int write_number(const char *path, long value)
 {
+	char text[32];
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0)
 		return -errno;
+	snprintf(text, sizeof(text), "%ld", value);
 	if (write(fd, text, strlen(text)) < 0)
 		err = -errno;
 	close(fd);
 	return err;
-}
-
-static int write_number(const char *path, long value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ld", value);
-	return write_text(path, text);
 }
 
 static size_t page_table_bytes(void)
@@ -306,10 +300,10 @@ static void measure_alloc(const char *name, const char *heap, size_t size)
 #define NR_HUGE		"/proc/sys/vm/nr_hugepages"
 #define KEEP_FREE	(40 * MiB)
 
-/* Blocks of each order that a heap could get: not CMA's */
+/* Blocks of each order that a heap could get: not CMA's, nor the DMA zone's reserve */
 static bool read_free_blocks(unsigned long *blocks)
 {
-	char line[512], type[32];
+	char line[512], zone[16], type[32];
 	unsigned long n;
 	int at, step;
 	unsigned int order;
@@ -321,7 +315,8 @@ static bool read_free_blocks(unsigned long *blocks)
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Node %*d, zone %*[^,], type %31s%n", type, &at) != 1)
+		if (sscanf(line, "Node %*d, zone %15[^,], type %31s%n", zone, type,
+			   &at) != 2 || !strcmp(zone, "DMA"))
 			continue;
 		if (strcmp(type, "Unmovable") && strcmp(type, "Movable") &&
 		    strcmp(type, "Reclaimable"))
@@ -451,12 +446,12 @@ static int largest_harmless(int order)
 static void buy_blocks_above(int order)
 {
 	int dev = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
-	unsigned long left;
-	unsigned int tries;
+	unsigned long left, before = -1UL;
 
-	for (tries = 0; tries < 4096; tries++) {
+	/* what the heap cannot have does not get less */
+	for (;; before = left) {
 		left = free_pages_above(order);
-		if (left < 32)
+		if (left < 32 || left >= before)
 			break;
 		if (heap_alloc(dev, (left >= 256 ? 256 : 16) * 4096) < 0)
 			break;
@@ -505,8 +500,6 @@ static const char *break_memory(int order, size_t size)
 	write_number("/proc/sys/vm/watermark_boost_factor", 0);
 	/* what is freed goes to the free lists, not to the processor's own */
 	write_number("/proc/sys/vm/percpu_pagelist_high_fraction", 100000);
-	/* what is free is free for us, in each zone */
-	write_text("/proc/sys/vm/lowmem_reserve_ratio", "0 0 0 0");
 	/* huge pages have had this raised to more than we leave */
 	write_number("/proc/sys/vm/min_free_kbytes", 4096);
 	write_number("/proc/sys/vm/drop_caches", 3);
