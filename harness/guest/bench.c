@@ -300,8 +300,8 @@ static void measure_alloc(const char *name, const char *heap, size_t size)
 #define NR_HUGE		"/proc/sys/vm/nr_hugepages"
 #define KEEP_FREE	(40 * MiB)
 
-/* Blocks of each order that a heap could get: not CMA's, nor the DMA zone's reserve */
-static bool read_free_blocks(unsigned long *blocks)
+/* Blocks of each order outside of CMA; the DMA zone lets a heap have some of its own */
+static bool read_free_blocks(unsigned long *blocks, bool dma)
 {
 	char line[512], zone[16], type[32];
 	unsigned long n;
@@ -316,7 +316,7 @@ static bool read_free_blocks(unsigned long *blocks)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "Node %*d, zone %15[^,], type %31s%n", zone, type,
-			   &at) != 2 || !strcmp(zone, "DMA"))
+			   &at) != 2 || (!dma && !strcmp(zone, "DMA")))
 			continue;
 		if (strcmp(type, "Unmovable") && strcmp(type, "Movable") &&
 		    strcmp(type, "Reclaimable"))
@@ -335,12 +335,12 @@ static bool read_free_blocks(unsigned long *blocks)
 	return any;
 }
 
-static unsigned long free_pages_above(int order)
+static unsigned long free_pages_above(int order, bool dma)
 {
 	unsigned long blocks[ORDERS], pages = 0;
 	int i;
 
-	if (!read_free_blocks(blocks))
+	if (!read_free_blocks(blocks, dma))
 		return -1UL;
 	for (i = order + 1; i < ORDERS; i++)
 		pages += blocks[i] << i;
@@ -351,7 +351,7 @@ static unsigned long free_blocks_of(int order)
 {
 	unsigned long blocks[ORDERS];
 
-	return read_free_blocks(blocks) ? blocks[order] : 0;
+	return read_free_blocks(blocks, false) ? blocks[order] : 0;
 }
 
 /* What is free for everybody: CMA's is not */
@@ -450,7 +450,7 @@ static void buy_blocks_above(int order)
 
 	/* what the heap cannot have does not get less */
 	for (;; before = left) {
-		left = free_pages_above(order);
+		left = free_pages_above(order, true);
 		if (left < 32 || left >= before)
 			break;
 		if (heap_alloc(dev, (left >= 256 ? 256 : 16) * 4096) < 0)
@@ -478,7 +478,7 @@ static void show_free_blocks(void)
 	unsigned long blocks[ORDERS];
 	unsigned int i;
 
-	if (!read_free_blocks(blocks))
+	if (!read_free_blocks(blocks, true))
 		return;
 	printf("free blocks by order:");
 	for (i = 0; i < ORDERS; i++)
@@ -525,7 +525,7 @@ static const char *break_memory(int order, size_t size)
 	buy_blocks_above(largest_harmless(order));
 	show_free_blocks();
 	/* at most one page in a hundred may come from a larger block */
-	if (free_pages_above(largest_harmless(order)) > size / 4096 / 100)
+	if (free_pages_above(largest_harmless(order), false) > size / 4096 / 100)
 		return "large-blocks-are-left";
 	return NULL;
 }
