@@ -390,17 +390,23 @@ static int get_drm(const struct dmabuf_exporter *exp, struct dmabuf *buf)
  * V4L2: one MMAP buffer of a capture queue, exported
  */
 
-static bool v4l2_can_capture(__u32 caps)
-{
-	const __u32 capture = V4L2_CAP_VIDEO_CAPTURE |
-				 V4L2_CAP_VIDEO_CAPTURE_MPLANE |
-				 V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE;
+#define V4L2_CAPS_CAPTURE	(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_M2M)
+#define V4L2_CAPS_CAPTURE_MPLANE					\
+	(V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_M2M_MPLANE)
+#define V4L2_CAPS_ANY_CAPTURE	(V4L2_CAPS_CAPTURE | V4L2_CAPS_CAPTURE_MPLANE)
 
-	return caps & capture && caps & V4L2_CAP_STREAMING;
+static __u32 v4l2_capture_type(__u32 caps)
+{
+	return caps & V4L2_CAPS_CAPTURE_MPLANE ?
+	       V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
 }
 
-/* @bus: end of bus_info, or NULL for the first device of the driver */
-static int open_v4l2(const char *driver, const char *bus, __u32 *caps)
+/*
+ * @bus: end of bus_info, or NULL for the first device of the driver
+ * @wanted: capabilities, one of which it has to have
+ */
+static int open_v4l2(const char *driver, const char *bus, __u32 wanted,
+		     __u32 *caps)
 {
 	struct v4l2_capability cap;
 	char path[32];
@@ -415,7 +421,8 @@ static int open_v4l2(const char *driver, const char *bus, __u32 *caps)
 		if (ioctl(fd, VIDIOC_QUERYCAP, &cap) < 0)
 			goto next;
 		if (strcmp((char *)cap.driver, driver) ||
-		    !v4l2_can_capture(cap.device_caps))
+		    !(cap.device_caps & wanted) ||
+		    !(cap.device_caps & V4L2_CAP_STREAMING))
 			goto next;
 		len = strlen((char *)cap.bus_info);
 		if (bus && (len < strlen(bus) ||
@@ -458,11 +465,8 @@ static int v4l2_alloc(struct dmabuf *buf, __u32 type)
 
 static int v4l2_export(struct dmabuf *buf, __u32 caps)
 {
-	const __u32 mplane = V4L2_CAP_VIDEO_CAPTURE_MPLANE |
-				V4L2_CAP_VIDEO_M2M_MPLANE;
 	struct v4l2_exportbuffer expbuf = {
-		.type = caps & mplane ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE :
-					V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.type = v4l2_capture_type(caps),
 		.flags = O_CLOEXEC | buf->access,
 	};
 	int err;
@@ -480,34 +484,71 @@ static int get_v4l2(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 {
 	__u32 caps;
 
-	buf->dev = open_v4l2(exp->arg, NULL, &caps);
+	buf->dev = open_v4l2(exp->arg, NULL, V4L2_CAPS_ANY_CAPTURE, &caps);
 	if (buf->dev < 0)
 		return fail(buf, -ENODEV, "no V4L2 device of driver %s", exp->arg);
 	return v4l2_export(buf, caps);
 }
 
-/* vivid: the first instance that has the allocator exp->index */
-static int get_vivid(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+/* vivid: the first instance that has the allocator @allocator */
+static int open_vivid(int allocator, __u32 wanted, __u32 *caps)
 {
 	char line[512], bus[16];
 	unsigned int instance = 0;
 	char *word, *next;
-	__u32 caps;
+	int fd;
 
 	if (read_line("/sys/module/vivid/parameters/allocators", line, sizeof(line)))
-		return fail(buf, -ENODEV, "no vivid");
+		return -ENODEV;
 	for (word = line; word; word = next, instance++) {
 		next = strchr(word, ',');
 		if (next)
 			next++;
-		if (atoi(word) != exp->index)
+		if (atoi(word) != allocator)
 			continue;
 		snprintf(bus, sizeof(bus), "vivid-%03u", instance);
-		buf->dev = open_v4l2("vivid", bus, &caps);
-		if (buf->dev >= 0)
-			return v4l2_export(buf, caps);
+		fd = open_v4l2("vivid", bus, wanted, caps);
+		if (fd >= 0)
+			return fd;
 	}
-	return fail(buf, -ENODEV, "no vivid with allocator %d", exp->index);
+	return -ENODEV;
+}
+
+static int get_vivid(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	__u32 caps;
+
+	buf->dev = open_vivid(exp->index, V4L2_CAPS_ANY_CAPTURE, &caps);
+	if (buf->dev < 0)
+		return fail(buf, -ENODEV, "no vivid with allocator %d", exp->index);
+	return v4l2_export(buf, caps);
+}
+
+void *dmabuf_map_node(const struct dmabuf *buf, size_t *len)
+{
+	struct v4l2_plane plane = { };
+	struct v4l2_buffer query = { .memory = V4L2_MEMORY_MMAP };
+	struct v4l2_capability cap;
+	off_t offset;
+
+	if (ioctl(buf->dev, VIDIOC_QUERYCAP, &cap) < 0)
+		return MAP_FAILED;
+	query.type = v4l2_capture_type(cap.device_caps);
+	if (V4L2_TYPE_IS_MULTIPLANAR(query.type)) {
+		query.m.planes = &plane;
+		query.length = 1;
+	}
+	if (ioctl(buf->dev, VIDIOC_QUERYBUF, &query) < 0)
+		return MAP_FAILED;
+	if (V4L2_TYPE_IS_MULTIPLANAR(query.type)) {
+		offset = plane.m.mem_offset;
+		*len = plane.length;
+	} else {
+		offset = query.m.offset;
+		*len = query.length;
+	}
+	return mmap(NULL, *len, PROT_READ | PROT_WRITE, MAP_SHARED, buf->dev,
+		    offset);
 }
 
 /*
@@ -956,6 +997,37 @@ static int run_o_direct(const struct gup_route *route, void *addr, size_t len)
 	return err;
 }
 
+/*
+ * A device that captures into memory of userspace pins it as soon as it gets
+ * the buffer. The metadata of vivid fit into any page.
+ */
+static int run_v4l2_userptr(const struct gup_route *route, void *addr, size_t len)
+{
+	struct v4l2_requestbuffers req = {
+		.count = 1,
+		.type = V4L2_BUF_TYPE_META_CAPTURE,
+		.memory = V4L2_MEMORY_USERPTR,
+	};
+	struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_META_CAPTURE,
+		.memory = V4L2_MEMORY_USERPTR,
+		.m.userptr = (uintptr_t)addr,
+		.length = len,
+	};
+	__u32 caps;
+	int fd, err;
+
+	fd = open_vivid(0, V4L2_CAP_META_CAPTURE, &caps);
+	if (fd < 0)
+		return ROUTE_MISSING;
+	if (ioctl(fd, VIDIOC_REQBUFS, &req) < 0)
+		err = ROUTE_MISSING;
+	else
+		err = ioctl(fd, VIDIOC_QBUF, &buffer) < 0 ? -errno : ROUTE_OPEN;
+	close(fd);
+	return err;
+}
+
 static int run_io_uring(const struct gup_route *route, void *addr, size_t len)
 {
 	struct iovec iov = { .iov_base = addr, .iov_len = len };
@@ -1077,6 +1149,9 @@ const struct gup_route gup_routes[] = {
 	}, {
 		.name = "io_uring_fixed", .run = run_io_uring, .write = true,
 		.needs = "CONFIG_IO_URING, kernel.io_uring_disabled=0",
+	}, {
+		.name = "v4l2_userptr", .run = run_v4l2_userptr, .write = true,
+		.needs = "CONFIG_VIDEO_VIVID, vivid.allocators=0",
 	}, {
 		.name = "msg_zerocopy", .run = run_msg_zerocopy,
 		.needs = "CONFIG_INET, loopback up",

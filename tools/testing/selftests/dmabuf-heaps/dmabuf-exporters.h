@@ -68,6 +68,8 @@ int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
 void dmabuf_close_device(struct dmabuf *buf);
 void dmabuf_put(struct dmabuf *buf);
 void *dmabuf_map(const struct dmabuf *buf, int prot, int flags);
+/* The V4L2 buffer behind @buf, mapped through its device node instead. */
+void *dmabuf_map_node(const struct dmabuf *buf, size_t *len);
 
 /* A memfd of kind "shmem", "huge" (hugetlb) or "thp", populated; -errno. */
 int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len);

@@ -387,8 +387,6 @@ FIXTURE(memfd_control)
 	char *map;
 };
 
-#define control_self FIXTURE_DATA(memfd_control)
-
 FIXTURE_SETUP(memfd_control)
 {
 	char why[160];
@@ -409,18 +407,18 @@ FIXTURE_TEARDOWN(memfd_control)
 	close(self->fd);
 }
 
-static void take_by_route(struct __test_metadata *_metadata, control_self *self,
+static void take_by_route(struct __test_metadata *_metadata, char *map, size_t len,
 			  const struct gup_route *route)
 {
 	int ret;
 
 	ASSERT_NE(NULL, route);
-	ret = gup_route_run(route, self->map, self->len);
+	ret = gup_route_run(route, map, len);
 	if (ret == ROUTE_MISSING)
 		SKIP(return, "needs %s", route->needs);
 	EXPECT_EQ(ROUTE_OPEN, ret)
 		TH_LOG("%s: %s", route->name, strerror(-ret));
-	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 0));
+	EXPECT_EQ(0, dmabuf_check(map, len, 0));
 }
 
 #define ROUTE(_name)							\
@@ -428,7 +426,8 @@ static const char route_##_name[] = #_name;				\
 									\
 TEST_F(memfd_control, _name)						\
 {									\
-	take_by_route(_metadata, self, gup_route_find(route_##_name));	\
+	take_by_route(_metadata, self->map, self->len,			\
+		      gup_route_find(route_##_name));			\
 }									\
 									\
 TEST_F(dmabuf_mmap, refuses_##_name)					\
@@ -455,6 +454,7 @@ ROUTE(process_vm_writev)
 ROUTE(o_direct_write)
 ROUTE(o_direct_read)
 ROUTE(io_uring_fixed)
+ROUTE(v4l2_userptr)
 ROUTE(msg_zerocopy)
 ROUTE(madv_populate_read)
 ROUTE(madv_populate_write)
@@ -1581,6 +1581,109 @@ TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 	/* where private mappings are let through they are still there */
 	EXPECT_EQ(0, is_listed(st.st_ino))
 		TH_LOG("the buffer outlived its last user");
+}
+
+/*
+ * The node of a V4L2 device whose buffers vmalloc() gave is not a dma-buf. Its
+ * mappings are ordinary memory, and applications depend on that: they have one
+ * device capture into the buffer of another, or write frames to disk unbuffered.
+ */
+
+FIXTURE(v4l2_node)
+{
+	struct dmabuf buf;
+	size_t some;		/* bytes that the routes are tried on */
+	size_t len;
+	char *map;		/* through the node */
+};
+
+FIXTURE_VARIANT(v4l2_node)
+{
+	const char *exporter;
+};
+
+FIXTURE_VARIANT_ADD(v4l2_node, vim2m)
+{
+	.exporter = "vim2m",
+};
+
+FIXTURE_VARIANT_ADD(v4l2_node, vivid_vmalloc)
+{
+	.exporter = "vivid_vmalloc",
+};
+
+FIXTURE_VARIANT_ADD(v4l2_node, vimc)
+{
+	.exporter = "vimc",
+};
+
+FIXTURE_VARIANT_ADD(v4l2_node, vicodec)
+{
+	.exporter = "vicodec",
+};
+
+FIXTURE_VARIANT_ADD(v4l2_node, visl)
+{
+	.exporter = "visl",
+};
+
+FIXTURE_SETUP(v4l2_node)
+{
+	const struct dmabuf_exporter *exp = dmabuf_exporter_find(variant->exporter);
+	int err;
+
+	ASSERT_NE(NULL, exp);
+	err = dmabuf_get(exp, BUF_SIZE, O_RDWR, &self->buf);
+	if (err == -ENODEV)
+		SKIP(return, "%s (needs %s)", self->buf.why, exp->needs);
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", self->buf.why);
+
+	self->map = dmabuf_map_node(&self->buf, &self->len);
+	ASSERT_NE(MAP_FAILED, self->map)
+		TH_LOG("mmap of the node: %s", strerror(errno));
+	self->some = 16 * dmabuf_page_size();
+	ASSERT_LE(self->some, self->len);
+	dmabuf_fill(self->map, self->some, 0);
+}
+
+FIXTURE_TEARDOWN(v4l2_node)
+{
+	munmap(self->map, self->len);
+	dmabuf_put(&self->buf);
+}
+
+#define NODE_ROUTE(_name)						\
+TEST_F(v4l2_node, takes_##_name)					\
+{									\
+	take_by_route(_metadata, self->map, self->some,			\
+		      gup_route_find(route_##_name));			\
+}
+
+NODE_ROUTE(gup_slow_write)
+NODE_ROUTE(gup_fast_write)
+NODE_ROUTE(longterm_slow_write)
+NODE_ROUTE(longterm_fast_write)
+NODE_ROUTE(vmsplice)
+NODE_ROUTE(process_vm_readv)
+NODE_ROUTE(o_direct_write)
+NODE_ROUTE(o_direct_read)
+NODE_ROUTE(io_uring_fixed)
+NODE_ROUTE(v4l2_userptr)
+NODE_ROUTE(msg_zerocopy)
+NODE_ROUTE(madv_populate_write)
+
+/* Both mappings show one memory, whatever they let others do to it. */
+TEST_F(v4l2_node, same_memory)
+{
+	char *map = dmabuf_map(&self->buf, PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(0, dmabuf_check(map, self->some, 0));
+	dmabuf_fill(map, self->some, 3);
+	EXPECT_EQ(0, dmabuf_check(self->map, self->some, 3));
+	refuse_all(_metadata, map, self->some, true);
+	munmap(map, self->buf.size);
 }
 
 TEST_HARNESS_MAIN
