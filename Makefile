@@ -14,7 +14,7 @@ FROM ?=
 RANGE ?=
 export BASE ARCH KERNEL BASELINE JOBS KVM DEBUG FORCE LONG FROM RANGE
 
-targets := demo test bench series check-series tree image shell check compile-matrix refresh kunit selftests clean
+targets := demo test bench series check-series tree image shell check compile-matrix refresh kunit i915 selftests clean
 
 .PHONY: help $(targets)
 .NOTPARALLEL:

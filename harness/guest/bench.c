@@ -21,6 +21,8 @@
  *   pt               bytes of page tables of the touched mapping
  *   touch_N          N threads or processes touch disjoint parts; the sum of
  *                    what all of them execute, there being one processor
+ *   host_N           the same on several processors: time of the host, in ticks
+ *                    of its counter, so no two runs agree. Only by its name.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -49,8 +51,34 @@
 #define REPEATS		3
 #define MAX_SIZES	12
 #define NOT_BROKEN	-1
+/* Nothing else is there, and no huge entry begins there. */
+#define ODD_ADDRESS	((char *)0x200000001000)
 
-enum length { SHORT, NORMAL, LONG };
+enum length { SHORT, NORMAL, LONG, BY_NAME };
+
+/**
+ * struct bench - one case
+ * @name:      first word of its lines
+ * @exporter:  where buffers come from
+ * @heap:      whose allocation is measured as well
+ * @broken_to: memory is in blocks of this order, or NOT_BROKEN
+ * @scale:     measures only how touching scales
+ * @hint:      address to map at, NULL for any
+ * @from:      shortest run that has it
+ * @sizes:     buffers, in bytes
+ * @brief:     those that a short run has
+ */
+struct bench {
+	const char *name;
+	const char *exporter;
+	const char *heap;
+	int broken_to;
+	uint64_t (*scale)(char *addr, size_t size, unsigned int nr);
+	char *hint;
+	enum length from;
+	size_t sizes[MAX_SIZES];
+	size_t brief[MAX_SIZES];
+};
 
 static enum length length = NORMAL;
 static bool failed;
@@ -155,15 +183,20 @@ struct cost {
 	uint64_t mmap, first, touch, munmap, total, sparse, pt;
 };
 
-static char *map(const struct dmabuf *buf, size_t size)
+static char *map_at(char *hint, const struct dmabuf *buf, size_t size)
 {
-	char *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
+	char *addr = mmap(hint, size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
 
-	if (addr == MAP_FAILED) {
+	if (addr == MAP_FAILED || (hint && addr != hint)) {
 		perror("mmap");
 		_exit(1);
 	}
 	return addr;
+}
+
+static char *map(const struct dmabuf *buf, size_t size)
+{
+	return map_at(NULL, buf, size);
 }
 
 static void measure_whole(const struct dmabuf *buf, size_t size, struct cost *cost)
@@ -580,8 +613,8 @@ static uint64_t touch_by_processes(char *addr, size_t size, unsigned int nr)
 	return ticks() - start;
 }
 
-static void measure_scaling(const char *name, const struct dmabuf *buf, size_t size,
-			    uint64_t (*fn)(char *addr, size_t size, unsigned int nr))
+static void measure_scaling(const struct bench *bench, const struct dmabuf *buf,
+			    size_t size)
 {
 	char metric[16];
 	unsigned int nr, i;
@@ -590,41 +623,20 @@ static void measure_scaling(const char *name, const struct dmabuf *buf, size_t s
 		uint64_t min = 0;
 
 		for (i = 0; i < REPEATS; i++) {
-			char *addr = map(buf, size);
+			char *addr = map_at(bench->hint, buf, size);
 
-			keep_min(&min, fn(addr, size, nr));
+			keep_min(&min, bench->scale(addr, size, nr));
 			munmap(addr, size);
 		}
-		snprintf(metric, sizeof(metric), "touch_%u", nr);
-		report(name, size, metric, min);
+		snprintf(metric, sizeof(metric), "%s_%u",
+			 bench->from == BY_NAME ? "host" : "touch", nr);
+		report(bench->name, size, metric, min);
 	}
 }
 
 /*
  * Cases
  */
-
-/**
- * struct bench - one case
- * @name:      first word of its lines
- * @exporter:  where buffers come from
- * @heap:      whose allocation is measured as well
- * @broken_to: memory is in blocks of this order, or NOT_BROKEN
- * @scale:     measures only how touching scales
- * @from:      shortest run that has it
- * @sizes:     buffers, in bytes
- * @brief:     those that a short run has
- */
-struct bench {
-	const char *name;
-	const char *exporter;
-	const char *heap;
-	int broken_to;
-	uint64_t (*scale)(char *addr, size_t size, unsigned int nr);
-	enum length from;
-	size_t sizes[MAX_SIZES];
-	size_t brief[MAX_SIZES];
-};
 
 #define ALL_SIZES	{ 4 * KiB, 64 * KiB, 1 * MiB, 16 * MiB, 64 * MiB }
 #define CURVE		{ 1 * MiB, 2 * MiB, 4 * MiB, 8 * MiB, 16 * MiB, 32 * MiB, \
@@ -677,6 +689,16 @@ static const struct bench benches[] = {
 		.scale = touch_by_processes,
 		.sizes = { 256 * MiB },
 	}, {
+		.name = "many_threads", .exporter = "cma_default",
+		.broken_to = NOT_BROKEN, .from = BY_NAME,
+		.scale = touch_by_threads, .hint = ODD_ADDRESS,
+		.sizes = { 128 * MiB },
+	}, {
+		.name = "many_procs", .exporter = "cma_default",
+		.broken_to = NOT_BROKEN, .from = BY_NAME,
+		.scale = touch_by_processes, .hint = ODD_ADDRESS,
+		.sizes = { 128 * MiB },
+	}, {
 		.name = "curve", .exporter = "system",
 		.broken_to = NOT_BROKEN, .from = LONG, .sizes = CURVE,
 	}, {
@@ -686,6 +708,10 @@ static const struct bench benches[] = {
 		.sizes = { 1 * MiB, 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
 	}, {
 		.name = "system_4k", .exporter = "system", .heap = "system",
+		.broken_to = 0, .from = NORMAL,
+		.sizes = { 1 * MiB, 16 * MiB, 64 * MiB },
+	}, {
+		.name = "udmabuf_4k", .exporter = "udmabuf",
 		.broken_to = 0, .from = NORMAL,
 		.sizes = { 1 * MiB, 16 * MiB, 64 * MiB },
 	}, {
@@ -710,7 +736,7 @@ static void run_size(const struct bench *bench, size_t size)
 	}
 	/* a frame may be larger than asked for */
 	if (bench->scale)
-		measure_scaling(bench->name, &buf, size, bench->scale);
+		measure_scaling(bench, &buf, size);
 	else
 		measure_buffer(bench->name, &buf, size);
 	dmabuf_put(&buf);
