@@ -50,9 +50,10 @@ int dma_buf_access_mapped(struct vm_area_struct *vma, unsigned long addr,
 
 	page = pfn_to_online_page(args.pfn);
 	if (!page || PageReserved(page)) {
-		/* Not RAM, or RAM that the kernel may not have mapped. */
 		follow_pfnmap_end(&args);
-		if (!IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT))
+		/* The kernel may not have mapped RAM that is reserved. */
+		if (!IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT) ||
+		    page_is_ram(args.pfn))
 			return -EINVAL;
 		return generic_access_phys(vma, addr, buf, len, write);
 	}

@@ -36,31 +36,32 @@ static int check_pud(pud_t *pud, unsigned long addr, unsigned long next,
 
 /*
  * remap_pfn_range() takes less than 50 instructions to make an entry, so it pays
- * to look at eight of them at a time for as long as all are special. Plain reads
- * do: nothing but the hardware's accessed and dirty bits can change in a vma
- * that is not mapped yet.
+ * to look at eight of them at a time for as long as all are special.
  */
 #define PTE_BATCH	8
 
-static bool ptes_are_special(const pte_t *pte)
+static bool ptes_are_special(pte_t *pte)
 {
-	int special = -1;
+	unsigned long special = ~0UL;
 
 	unrolled_full
 	for (unsigned int i = 0; i < PTE_BATCH; i++)
-		special &= pte_special(pte[i]);
+		special &= pte_special(ptep_get(pte + i));
 
 	return special;
 }
 
-static int check_ptes(const pte_t *pte, const pte_t *end)
+static int check_ptes(pte_t *pte, const pte_t *end)
 {
 	while (pte + PTE_BATCH <= end && ptes_are_special(pte))
 		pte += PTE_BATCH;
 
-	for (; pte < end; pte++)
-		if (!pte_none(*pte) && !pte_special(*pte))
+	for (; pte < end; pte++) {
+		pte_t val = ptep_get(pte);
+
+		if (!pte_none(val) && !pte_special(val))
 			return -EINVAL;
+	}
 
 	return 0;
 }

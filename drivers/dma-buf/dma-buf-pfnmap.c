@@ -13,6 +13,7 @@
 #include <linux/export.h>
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sizes.h>
@@ -23,8 +24,14 @@
  * costs about 2000 instructions and an entry more in the same page table less
  * than 20, so a fault fills its page table of 2 MiB. The bound is for page
  * tables that cover more than that.
+ *
+ * Each run costs about 450 more. Where they are short, to fill the page table
+ * would be 230000 for somebody who wants a single page, and a smaller window
+ * costs somebody who wants all of them 30 a page.
  */
-#define PFNMAP_WINDOW	SZ_2M
+#define PFNMAP_WINDOW		SZ_2M
+#define PFNMAP_SMALL_WINDOW	SZ_256K
+#define PFNMAP_SHORT_RUN	8
 
 /**
  * struct dma_buf_pfn_table - the runs of a buffer, sorted by page index
@@ -274,20 +281,23 @@ static vm_fault_t pfnmap_fault_pages(const struct pfnmap *map,
 				     unsigned long addr)
 {
 	unsigned long size = min_t(unsigned long, PMD_SIZE, PFNMAP_WINDOW);
-	unsigned long begin = ALIGN_DOWN(addr, size);
-	unsigned long end = min(begin + size, map->vma->vm_end);
 	struct dma_buf_pfn_run run = {};
 	pgoff_t first, last, before;
+	unsigned long begin, end;
 	vm_fault_t ret;
 	int err;
-
-	first = pfnmap_index(map, max(begin, map->vma->vm_start));
-	last = pfnmap_index(map, end);
 
 	err = pfnmap_find_run(map, pfnmap_index(map, addr), &run);
 	if (err)
 		return pfnmap_error(err);
 	before = run.index;
+
+	if (run.nr < PFNMAP_SHORT_RUN)
+		size = min_t(unsigned long, PMD_SIZE, PFNMAP_SMALL_WINDOW);
+	begin = ALIGN_DOWN(addr, size);
+	end = min(begin + size, map->vma->vm_end);
+	first = pfnmap_index(map, max(begin, map->vma->vm_start));
+	last = pfnmap_index(map, end);
 
 	ret = pfnmap_insert(map, &run, first, last);
 	if (ret != VM_FAULT_NOPAGE)
@@ -327,6 +337,13 @@ static bool pfnmap_huge_pfn(const struct pfnmap *map, unsigned long addr,
 	       IS_ALIGNED(*pfn, 1UL << order);
 }
 
+static bool pmd_is_table(pmd_t *pmd)
+{
+	pmd_t val = pmdp_get_lockless(pmd);
+
+	return pmd_present(val) && !pmd_leaf(val);
+}
+
 /*
  * Entries of a writable vma are writable from the start, whatever the access:
  * nobody waits for a notification of the first write, and KVM fails a write of
@@ -337,6 +354,13 @@ static vm_fault_t pfnmap_fault_huge(const struct pfnmap *map,
 {
 	bool write = vmf->vma->vm_flags & VM_WRITE;
 	unsigned long pfn;
+
+	/*
+	 * While this fault waited for the driver's lock, another one may have
+	 * made a page table here, and the buffer may have moved since.
+	 */
+	if (order == PMD_ORDER && pmd_is_table(vmf->pmd))
+		return VM_FAULT_FALLBACK;
 
 	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && order == PMD_ORDER &&
 	    pfnmap_huge_pfn(map, vmf->address, order, &pfn))
@@ -350,7 +374,7 @@ static vm_fault_t pfnmap_fault_huge(const struct pfnmap *map,
 	 * Fill the empty page table right here: unlike ->fault, ->huge_fault
 	 * may do so under the lock of the vma, which spares the mmap lock.
 	 */
-	if (order == PMD_ORDER && pmd_none(*vmf->pmd))
+	if (order == PMD_ORDER && pmd_none(pmdp_get_lockless(vmf->pmd)))
 		return pfnmap_fault_pages(map, vmf->address);
 
 	return VM_FAULT_FALLBACK;
@@ -411,7 +435,6 @@ static int pfnmap_access_page(const struct pfnmap *map, unsigned long addr,
 {
 	pgoff_t index = pfnmap_index(map, addr);
 	struct dma_buf_pfn_run run = {};
-	unsigned long pfn;
 	struct page *page;
 	void *vaddr;
 	int err;
@@ -420,11 +443,11 @@ static int pfnmap_access_page(const struct pfnmap *map, unsigned long addr,
 	if (err)
 		return err;
 
-	pfn = run.pfn + index - run.index;
-	if (!pfn_valid(pfn))
+	/* The kernel may not have mapped memory that is reserved. */
+	page = pfn_to_online_page(run.pfn + index - run.index);
+	if (!page || PageReserved(page))
 		return -EIO;
 
-	page = pfn_to_page(pfn);
 	vaddr = kmap_local_page(page);
 	if (write)
 		copy_to_user_page(map->vma, page, addr,
@@ -474,14 +497,14 @@ static int pfnmap_access(const struct pfnmap *map, unsigned long addr,
  *
  * For &vm_operations_struct.access of a driver with vm_operations of its own.
  * As get_user_pages() fails on these mappings, ptrace and /proc/PID/mem depend
- * on it. Works for memory that has a struct page. Like any CPU access to a
+ * on it. Works for memory that the page allocator gave. Like any CPU access to a
  * buffer, it is coherent with a device only between DMA_BUF_IOCTL_SYNC calls.
  *
  * Context: Process context, with the mmap lock held. May sleep.
  * Return: number of bytes copied, which is less than @len where @vma ends, or a
  *	   negative errno: -EINVAL if @addr is not in @vma, -EFAULT if @vma does
- *	   not allow the access, -EIO if the memory has no struct page, or what
- *	   @find_run returned.
+ *	   not allow the access, -EIO if the memory is no RAM or is reserved, or
+ *	   what @find_run returned.
  */
 int dma_buf_pfnmap_access(struct vm_area_struct *vma, unsigned long addr,
 			  void *buf, int len, int write, pgoff_t start,
