@@ -15,7 +15,6 @@
  * out by one ioctl of a misc device.
  */
 
-#include <kunit/visibility.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
@@ -304,17 +303,8 @@ err_put:
 	return ERR_PTR(ret);
 }
 
-/**
- * dma_buf_test_export - allocate memory from the DMA API and export it
- * @kind: how to allocate it, DMA_BUF_TEST_COHERENT and so on
- * @size: size in bytes, becomes a multiple of the page size
- * @flags: returns DMA_BUF_TEST_F_IOMMU if that is what the memory went through
- *
- * Context: Process context, may sleep.
- * Return: The dma-buf, or an ERR_PTR(): -ENODEV if there is no edu device,
- * -EINVAL if @kind or @size make no sense, or another negative error code.
- */
-struct dma_buf *dma_buf_test_export(u32 kind, size_t size, u32 *flags)
+/* @flags returns DMA_BUF_TEST_F_IOMMU if the memory went through an IOMMU. */
+static struct dma_buf *dma_buf_test_export(u32 kind, size_t size, u32 *flags)
 {
 	struct dma_buf *dmabuf = ERR_PTR(-ENODEV);
 
@@ -331,7 +321,6 @@ struct dma_buf *dma_buf_test_export(u32 kind, size_t size, u32 *flags)
 
 	return dmabuf;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_test_export);
 
 static long dma_buf_test_ioctl(struct file *file, unsigned int cmd,
 			       unsigned long arg)

@@ -41,10 +41,4 @@ struct dma_buf_test_export {
 
 #define DMA_BUF_TEST_EXPORT	_IOWR('b', 0x74, struct dma_buf_test_export)
 
-#ifdef __KERNEL__
-struct dma_buf;
-
-struct dma_buf *dma_buf_test_export(u32 kind, size_t size, u32 *flags);
-#endif
-
 #endif
