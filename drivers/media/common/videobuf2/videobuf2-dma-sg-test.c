@@ -220,6 +220,31 @@ static void vb2_sg_test_node(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ops->num_users(t->buf), 2);
 }
 
+/*
+ * Fast gup takes them. So it is the mapping of the dma-buf that keeps it out
+ * there, and not that it never works.
+ */
+static void vb2_sg_test_node_gup_fast(struct kunit *test)
+{
+	struct vb2_sg_test *t = test->priv;
+	unsigned long addr, i;
+
+	if (!IS_ENABLED(CONFIG_HAVE_GUP_FAST))
+		kunit_skip(test, "no CONFIG_HAVE_GUP_FAST");
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		kunit_skip(test, "no CONFIG_ARCH_HAS_PTE_SPECIAL");
+
+	vb2_sg_test_fill(test);
+	addr = vb2_sg_test_mmap(t->node, TEST_PAGES, MAP_SHARED, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	vb2_sg_test_expect(test, addr, TEST_PAGES, 0);
+
+	for (i = 0; i < TEST_PAGES; i++)
+		KUNIT_ASSERT_EQ(test, vb2_sg_test_gup_fast(addr + (i << PAGE_SHIFT)), 1);
+
+	KUNIT_EXPECT_EQ(test, vm_munmap(addr, TEST_SIZE), 0);
+}
+
 static void vb2_sg_test_put_buf(void *buf)
 {
 	/* The dma-buf, and what still is mapped, has references too. */
@@ -294,6 +319,7 @@ static struct kunit_case vb2_sg_test_cases[] = {
 	KUNIT_CASE(vb2_sg_test_dmabuf_refuse),
 	KUNIT_CASE(vb2_sg_test_dmabuf_lifetime),
 	KUNIT_CASE(vb2_sg_test_node),
+	KUNIT_CASE(vb2_sg_test_node_gup_fast),
 	{ }
 };
 
