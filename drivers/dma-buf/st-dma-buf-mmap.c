@@ -25,9 +25,14 @@
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+
+#include <trace/events/dma_buf.h>
 
 #include "st-dma-buf-mmap.h"
 
@@ -254,6 +259,7 @@ static void stm_buf_free(struct kref *ref)
 	} else {
 		stm_free_pages(buf->pages, buf->nr);
 	}
+	stm_free_pages(buf->next, buf->nr);
 	if (buf->shmem)
 		fput(buf->shmem);
 	mutex_destroy(&buf->lock);
@@ -284,7 +290,8 @@ static int stm_dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	struct stm_buf *buf = dmabuf->priv;
 
 	atomic_inc(&buf->mmaps);
-	return buf->exp->mmap(buf, vma);
+	buf->ret = buf->exp->mmap(buf, vma);
+	return buf->ret;
 }
 
 static void stm_dma_buf_release(struct dma_buf *dmabuf)
@@ -302,7 +309,7 @@ static const struct dma_buf_ops stm_dma_buf_ops = {
 	.release = stm_dma_buf_release,
 };
 
-/* Skips the test where the architecture lacks what the exporter is about. */
+/* Skips the test where the kernel lacks what the exporter is about. */
 static void stm_need(struct kunit *test, const struct stm_exporter *exp)
 {
 	if ((exp->needs & STM_NEEDS_SPECIAL) && !stm_has_special())
@@ -310,6 +317,8 @@ static void stm_need(struct kunit *test, const struct stm_exporter *exp)
 	if ((exp->needs & STM_NEEDS_PMD) &&
 	    !IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
 		kunit_skip(test, "no CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
+	if ((exp->needs & STM_NEEDS_DEBUG) && !IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		kunit_skip(test, "no CONFIG_DMABUF_DEBUG");
 }
 
 /* A new buffer of @exp, exported. It goes away with the test at the latest. */
@@ -706,6 +715,29 @@ void stm_thread_idle(struct stm_thread *t)
  * Exporters
  */
 
+/*
+ * Are there entries in @vma, the only one that maps @buf?  It may be in mmap()
+ * still, where nobody finds it by its address. The entries of a vma that is not
+ * VM_PFNMAP are out of reach from here, but its pages know if they are mapped.
+ */
+static bool stm_vma_maps(struct stm_buf *buf, struct vm_area_struct *vma)
+{
+	struct follow_pfnmap_args args = { .vma = vma };
+	pgoff_t i;
+
+	for (i = 0; i < vma_pages(vma); i++) {
+		args.address = vma->vm_start + i * PAGE_SIZE;
+		if (!follow_pfnmap_start(&args)) {
+			follow_pfnmap_end(&args);
+			return true;
+		}
+	}
+	for (i = 0; i < buf->nr; i++)
+		if (folio_mapped(page_folio(buf->pages[i])))
+			return true;
+	return false;
+}
+
 void stm_vm_open(struct vm_area_struct *vma)
 {
 	struct stm_buf *buf = vma->vm_private_data;
@@ -713,10 +745,16 @@ void stm_vm_open(struct vm_area_struct *vma)
 	atomic_inc(&buf->opens);
 }
 
+/*
+ * An exporter may free the pages here, so they must not be mapped any more. The
+ * mm sees to that in munmap(), the core when it refuses what .mmap did.
+ */
 void stm_vm_close(struct vm_area_struct *vma)
 {
 	struct stm_buf *buf = vma->vm_private_data;
 
+	if (buf->watched && stm_vma_maps(buf, vma))
+		buf->late_zap = true;
 	atomic_inc(&buf->closes);
 }
 
@@ -874,6 +912,10 @@ static int stm_install(struct stm_buf *buf, struct vm_area_struct *vma,
 	vm_flags_set(vma, flags);
 	vma->vm_private_data = buf;
 	vma->vm_ops = vm_ops;
+	/* That stm_vm_close() sees no entry says nothing if it never does. */
+	if (buf->watched && vm_ops == &stm_eager_vm_ops &&
+	    !stm_vma_maps(buf, vma))
+		buf->blind = true;
 	vm_ops->open(vma);
 	return 0;
 }
@@ -940,6 +982,14 @@ static int stm_mmap_remap_null_ops(struct stm_buf *buf,
 {
 	vma->vm_ops = NULL;
 	return stm_remap(buf, vma, 0, vma_pages(vma));
+}
+
+static int stm_mmap_map_pages_pfn(struct stm_buf *buf,
+				  struct vm_area_struct *vma)
+{
+	int ret = vm_map_pages_pfn(vma, buf->pages, buf->nr);
+
+	return ret ?: stm_install(buf, vma, &stm_eager_vm_ops, 0);
 }
 
 /* Wrong for a private vma, which remap_pfn_range() accepts in one piece. */
@@ -1071,6 +1121,19 @@ static int stm_mmap_normal_ptes(struct stm_buf *buf, struct vm_area_struct *vma)
 
 	vm_flags_mod(vma, STM_PFN_FLAGS, VM_MIXEDMAP);
 	return ret ?: stm_install(buf, vma, &stm_eager_vm_ops, 0);
+}
+
+/*
+ * The same, by an exporter that handles faults, which makes the core believe
+ * that nothing is mapped yet.
+ */
+static int stm_mmap_normal_ptes_fault(struct stm_buf *buf,
+				      struct vm_area_struct *vma)
+{
+	int ret = stm_insert_pages(buf, vma, 0, vma_pages(vma));
+
+	vm_flags_mod(vma, STM_PFN_FLAGS, VM_MIXEDMAP);
+	return ret ?: stm_install(buf, vma, &stm_pfn_vm_ops, 0);
 }
 
 /* One entry of many is not. */
@@ -1229,6 +1292,8 @@ struct stm_importer {
 	struct stm_buf *buf;
 	struct file *file;
 	enum stm_path path;
+	bool fake;		/* mapped at a fake offset */
+	pgoff_t pgoff;		/* what it stands for */
 	atomic_t refs;		/* to the importer's object */
 };
 
@@ -1255,6 +1320,7 @@ static const struct vm_operations_struct stm_importer_vm_ops = {
 static int stm_importer_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct stm_importer *imp = file->private_data;
+	pgoff_t pgoff = imp->fake ? imp->pgoff : vma->vm_pgoff;
 	int ret;
 
 	atomic_inc(&imp->refs);
@@ -1265,7 +1331,7 @@ static int stm_importer_mmap(struct file *file, struct vm_area_struct *vma)
 		vma->vm_private_data = imp;
 		vma->vm_ops = &stm_importer_vm_ops;
 	}
-	ret = dma_buf_mmap(imp->buf->dmabuf, vma, vma->vm_pgoff);
+	ret = dma_buf_mmap(imp->buf->dmabuf, vma, pgoff);
 	atomic_dec(&imp->refs);
 	return ret;
 }
@@ -1335,6 +1401,7 @@ static const struct stm_exporter stm_good[] = {
 	  .runs = stm_one_run },
 	{ "remap_pfn_range without vm_ops", stm_mmap_remap_no_ops },
 	{ "remap_pfn_range with vm_ops NULL", stm_mmap_remap_null_ops },
+	{ "vm_map_pages_pfn", stm_mmap_map_pages_pfn, .runs = stm_some_runs },
 	{ "vmf_insert_pfn_pmd in huge_fault", stm_mmap_huge_fault_pfn,
 	  .runs = stm_huge_runs, .needs = STM_NEEDS_PMD },
 };
@@ -1546,6 +1613,99 @@ void stm_test_split(struct kunit *test)
 	}
 }
 
+/* As DRM gives one to its objects: far behind the end of any buffer. */
+#define STM_FAKE_OFFSET	(SZ_256M >> PAGE_SHIFT)
+
+static pgoff_t stm_vm_pgoff(unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	pgoff_t pgoff = -1UL;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (vma)
+		pgoff = vma->vm_pgoff;
+	mmap_read_unlock(current->mm);
+	return pgoff;
+}
+
+/* The offset in the importer's file is nothing to the exporter. */
+static void stm_map_fake_offset(struct kunit *test, enum stm_path path,
+				pgoff_t pgoff)
+{
+	struct stm_buf *buf = stm_buf_create(test, test->param_value);
+	struct stm_importer *imp = stm_importer_create(test, buf, path);
+	pgoff_t nr = buf->nr - pgoff;
+	unsigned long addr;
+
+	imp->fake = true;
+	imp->pgoff = pgoff;
+	addr = stm_map(imp->file, nr, PROT_READ, MAP_SHARED, STM_FAKE_OFFSET);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_VALUE(addr), "%s: %pe",
+			       stm_path_names[path], ERR_PTR(addr));
+	KUNIT_EXPECT_EQ(test, stm_vm_pgoff(addr), pgoff);
+	stm_expect_content(test, addr, pgoff, nr);
+	stm_unmap(test, addr, 1);
+	stm_expect_content(test, addr + PAGE_SIZE, pgoff + 1, nr - 1);
+	stm_unmap(test, addr, nr);
+	stm_importer_expect_balanced(test, imp);
+	stm_expect_released(test, buf);
+}
+
+static void stm_test_fake_offset(struct kunit *test)
+{
+	enum stm_path path;
+
+	for (path = STM_IMPORTER; path < STM_PATHS; path++) {
+		stm_map_fake_offset(test, path, 0);
+		stm_map_fake_offset(test, path, 2);
+	}
+}
+
+/* An importer that asks for what is not there. The exporter is not called. */
+static const struct stm_bad_pgoff {
+	pgoff_t pgoff;
+	pgoff_t nr;
+	int ret;
+} stm_bad_pgoffs[] = {
+	{ 1, STM_PAGES, -EINVAL },
+	{ STM_PAGES, 1, -EINVAL },
+	{ -1UL - STM_PAGES, STM_PAGES, -EINVAL },
+	{ 0UL - STM_PAGES, STM_PAGES, -EOVERFLOW },
+	{ -1UL, 1, -EOVERFLOW },
+	{ -1UL, STM_PAGES, -EOVERFLOW },
+};
+
+static void stm_test_bad_pgoff(struct kunit *test)
+{
+	static const struct stm_exporter exp = { "pgoff", stm_mmap_fault_pfn };
+	const struct stm_bad_pgoff *bad;
+	struct stm_importer *imp;
+	struct stm_buf *buf;
+	unsigned long addr;
+	enum stm_path path;
+	int i;
+
+	for (path = STM_IMPORTER; path < STM_PATHS; path++) {
+		buf = stm_buf_create(test, &exp);
+		imp = stm_importer_create(test, buf, path);
+		imp->fake = true;
+		for (i = 0; i < ARRAY_SIZE(stm_bad_pgoffs); i++) {
+			bad = &stm_bad_pgoffs[i];
+			imp->pgoff = bad->pgoff;
+			addr = stm_map(imp->file, bad->nr, PROT_READ,
+				       MAP_SHARED, STM_FAKE_OFFSET);
+			KUNIT_EXPECT_EQ_MSG(test, (long)addr, bad->ret,
+					    "%s: %lu pages at %lx",
+					    stm_path_names[path], bad->nr,
+					    bad->pgoff);
+		}
+		KUNIT_EXPECT_EQ(test, atomic_read(&buf->mmaps), 0);
+		stm_importer_expect_balanced(test, imp);
+		stm_expect_released(test, buf);
+	}
+}
+
 /* What is written through the mapping is in the buffer, and the reverse. */
 void stm_test_write(struct kunit *test)
 {
@@ -1694,7 +1854,8 @@ static void stm_test_huge_untouched(struct kunit *test)
 struct stm_mover {
 	struct stm_buf *buf;
 	unsigned long addr;
-	atomic_t rounds;
+	atomic_t reads;
+	atomic_t writes;
 };
 
 static int stm_reader(struct stm_thread *t)
@@ -1707,7 +1868,7 @@ static int stm_reader(struct stm_thread *t)
 	while (!ret && !kthread_should_stop()) {
 		for (i = 0; !ret && i < m->buf->nr; i++)
 			ret = stm_check(m->addr + i * PAGE_SIZE, i);
-		atomic_inc(&m->rounds);
+		atomic_inc(&m->reads);
 		cond_resched();
 	}
 	stm_thread_idle(t);
@@ -1730,7 +1891,7 @@ static int stm_writer(struct stm_thread *t)
 			ret = -EILSEQ;
 		if (!ret)
 			ret = put_user(++last, p + STM_COUNTER);
-		atomic_inc(&m->rounds);
+		atomic_inc(&m->writes);
 		cond_resched();
 	}
 	stm_thread_idle(t);
@@ -1741,7 +1902,7 @@ static int stm_writer(struct stm_thread *t)
  * Move: no entry is left when the copy begins, and no fault puts one in before
  * the buffer has its new pages. Returns the old ones.
  */
-static struct page **stm_move(struct stm_buf *buf, struct page **new)
+struct page **stm_move(struct stm_buf *buf, struct page **new)
 {
 	struct page **old = buf->pages;
 	pgoff_t i;
@@ -1756,12 +1917,13 @@ static struct page **stm_move(struct stm_buf *buf, struct page **new)
 	return old;
 }
 
-static bool stm_wait_rounds(struct stm_mover *m)
+/* Two rounds from begin to end: the first that ends may have begun before. */
+static bool stm_wait_rounds(atomic_t *rounds)
 {
 	unsigned long end = jiffies + STM_TIMEOUT;
-	int rounds = atomic_read(&m->rounds);
+	int begin = atomic_read(rounds);
 
-	while (atomic_read(&m->rounds) - rounds < 2) {
+	while (atomic_read(rounds) - begin < 3) {
 		if (time_after(jiffies, end))
 			return false;
 		schedule_timeout_uninterruptible(1);
@@ -1817,7 +1979,12 @@ void stm_test_move(struct kunit *test)
 		/* The old pages are cleared here: whoever looks there fails. */
 		stm_expect_left(test, m, old);
 		stm_free_pages(old, buf->nr);
-		KUNIT_ASSERT_TRUE(test, stm_wait_rounds(m));
+		/* A thread that stopped says below what it found. */
+		if (!stm_wait_rounds(&m->reads) ||
+		    !stm_wait_rounds(&m->writes)) {
+			KUNIT_FAIL(test, "no access after move %d", i);
+			break;
+		}
 	}
 
 	KUNIT_EXPECT_EQ_MSG(test, stm_thread_stop(test, reader), 0, "reader");
@@ -1843,16 +2010,19 @@ KUNIT_ARRAY_PARAM_DESC(stm_movable, stm_movable, name);
 
 /* Who stops it, and thereby when. */
 enum stm_stop {
-	STM_AT_MMAP,
-	STM_AT_FAULT,
+	STM_AT_MMAP,	/* the core, after or instead of the exporter's mmap */
+	STM_IN_MMAP,	/* a function of the mm that the exporter calls */
+	STM_AT_FAULT,	/* a guard in the mm */
 };
 
+/* @rule is for reports; for STM_AT_MMAP it begins with the one of the core. */
 static const struct stm_broken {
 	const char *name;
 	struct stm_exporter exp;
 	enum stm_stop stop;
 	const char *rule;
 	bool private;
+	bool no_ops;		/* the exporter does not install vm_ops */
 } stm_broken[] = {
 	{ "no VM_PFNMAP, page from fault",
 	  { "st-no-flag", stm_mmap_no_flag }, STM_AT_MMAP, "rule C1" },
@@ -1873,13 +2043,13 @@ static const struct stm_broken {
 	  { "st-map-pages", stm_mmap_map_pages }, STM_AT_MMAP, "rule C1" },
 	{ "vm_map_pages without vm_ops",
 	  { "st-map-pages-no-ops", stm_mmap_map_pages_no_ops },
-	  STM_AT_MMAP, "rule C1" },
+	  STM_AT_MMAP, "rule C1", .no_ops = true },
 	{ "remap_vmalloc_range",
 	  { "st-vmalloc", stm_mmap_vmalloc, STM_VMALLOC },
 	  STM_AT_MMAP, "rule C1" },
 	{ "vm_insert_pages under VM_PFNMAP",
 	  { "st-insert-pages", stm_mmap_insert_pages_pfnmap },
-	  STM_AT_MMAP, "vm_insert_pages() fails" },
+	  STM_IN_MMAP, "vm_insert_pages() fails" },
 	{ "private mapping, remap_pfn_range",
 	  { "st-cow", stm_mmap_remap_once, .runs = stm_one_run },
 	  STM_AT_MMAP, "rule C2, exporter not called", .private = true },
@@ -1888,6 +2058,10 @@ static const struct stm_broken {
 	{ "normal ptes under VM_PFNMAP",
 	  { "st-normal-ptes", stm_mmap_normal_ptes,
 	    .needs = STM_NEEDS_SPECIAL }, STM_AT_MMAP, "rule C3" },
+	{ "normal ptes, and a fault handler",
+	  { "st-normal-ptes-fault", stm_mmap_normal_ptes_fault,
+	    .needs = STM_NEEDS_SPECIAL | STM_NEEDS_DEBUG },
+	  STM_AT_MMAP, "rule C3" },
 	{ "one normal pte among special ones",
 	  { "st-last-pte", stm_mmap_last_pte,
 	    .needs = STM_NEEDS_SPECIAL }, STM_AT_MMAP, "rule C3" },
@@ -1916,19 +2090,19 @@ static const struct stm_broken {
 	  STM_AT_FAULT, "guard in vmf_insert_folio_pmd()" },
 	{ "vm_ops NULL, nothing mapped",
 	  { "st-hole", stm_mmap_hole, .readonly = true },
-	  STM_AT_FAULT, "rule C6, vm_ops never NULL" },
+	  STM_AT_FAULT, "rule C6, vm_ops never NULL", .no_ops = true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(stm_broken, stm_broken, name);
 
 /* How far an exporter got. */
 struct stm_result {
+	struct stm_buf *buf;	/* there until the test ends */
 	long addr;		/* or error */
 	int read_err;		/* of the last page */
 	int write_err;
 	unsigned int gups;	/* references given away, all pages */
 	const char *route;
-	int mmaps;
 };
 
 static void stm_try_vma(struct stm_buf *buf, unsigned long addr,
@@ -1955,20 +2129,22 @@ static void stm_try(struct kunit *test, const struct stm_broken *broken,
 	struct stm_importer *imp = stm_importer_create(test, buf, path);
 
 	memset(res, 0, sizeof(*res));
+	res->buf = buf;
 	/* The core, and the guards in mm, say whose fault it is. */
 	kunit_warning_suppress(test) {
+		buf->watched = true;
 		if (broken->private)
 			res->addr = stm_map(imp->file, buf->nr,
 					    PROT_READ | PROT_WRITE,
 					    MAP_PRIVATE, 0);
 		else
 			res->addr = stm_map_all(buf, imp->file);
+		buf->watched = false;
 		if (!IS_ERR_VALUE(res->addr)) {
 			stm_try_vma(buf, res->addr, res);
 			stm_unmap(test, res->addr, buf->nr);
 		}
 	}
-	res->mmaps = atomic_read(&buf->mmaps);
 	stm_importer_expect_balanced(test, imp);
 	stm_expect_released(test, buf);
 }
@@ -1994,6 +2170,91 @@ static void stm_report(struct kunit *test, const struct stm_broken *broken,
 			   res->gups ? res->route : "");
 }
 
+/*
+ * What the core says to whoever traces it. The tracepoint is not exported, so
+ * that a module has to look for it; it is there if there are any.
+ */
+static struct tracepoint *stm_tracepoint;
+
+static void stm_find_tracepoint(struct tracepoint *tp, void *priv)
+{
+	if (!strcmp(tp->name, "dma_buf_mmap_refused"))
+		stm_tracepoint = tp;
+}
+
+static void stm_refused(void *data, struct dma_buf *dmabuf,
+			struct vm_area_struct *vma, const char *rule)
+{
+	struct stm_buf *buf = dmabuf->priv;
+
+	/* All of the system's refusals come by. */
+	if (dmabuf->ops == &stm_dma_buf_ops)
+		buf->rule = rule;
+}
+
+static int stm_suite_init(struct kunit_suite *suite)
+{
+	int ret;
+
+	check_trace_callback_type_dma_buf_mmap_refused(stm_refused);
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		return 0;
+
+	for_each_kernel_tracepoint(stm_find_tracepoint, NULL);
+	if (!stm_tracepoint)
+		return -ENOENT;
+	ret = tracepoint_probe_register(stm_tracepoint, stm_refused, NULL);
+	if (ret)
+		stm_tracepoint = NULL;
+	return ret;
+}
+
+/* Runs if stm_suite_init() failed as well. */
+static void stm_suite_exit(struct kunit_suite *suite)
+{
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS) || !stm_tracepoint)
+		return;
+	tracepoint_probe_unregister(stm_tracepoint, stm_refused, NULL);
+	tracepoint_synchronize_unregister();
+	stm_tracepoint = NULL;
+}
+
+/* The core names the rule that @broken is about, and no rule if it is not. */
+static void stm_expect_rule(struct kunit *test, const struct stm_broken *broken,
+			    const struct stm_buf *buf)
+{
+	const char *rule = buf->rule ?: "nothing";
+	const char *want = broken->rule + strlen("rule ");
+
+	/* Without the tracepoint nobody can tell. */
+	if (!stm_tracepoint)
+		return;
+	if (broken->stop != STM_AT_MMAP)
+		want = "nothing";
+	/* Only the number of the rule, as in "C1", has to be the same. */
+	KUNIT_EXPECT_EQ_MSG(test, strncmp(rule, want, 2), 0,
+			    "the core says: %s", rule);
+}
+
+/*
+ * It was the core that refused, or a guard that the case is about: nothing went
+ * wrong in the exporter before that, and what it did was undone in order.
+ */
+static void stm_expect_reason(struct kunit *test,
+			      const struct stm_broken *broken,
+			      struct stm_buf *buf)
+{
+	bool fails = broken->stop == STM_IN_MMAP;
+	bool installs = !broken->private && !broken->no_ops && !fails;
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->mmaps), !broken->private);
+	KUNIT_EXPECT_EQ(test, buf->ret, fails ? -EINVAL : 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->opens), installs);
+	KUNIT_EXPECT_FALSE(test, buf->blind);
+	KUNIT_EXPECT_FALSE(test, buf->late_zap);
+	stm_expect_rule(test, broken, buf);
+}
+
 static void stm_test_broken(struct kunit *test)
 {
 	const struct stm_broken *broken = test->param_value;
@@ -2007,8 +2268,8 @@ static void stm_test_broken(struct kunit *test)
 
 		KUNIT_EXPECT_EQ_MSG(test, res.gups, 0, "%s: %s succeeded",
 				    stm_path_names[path], res.route);
-		KUNIT_EXPECT_EQ(test, res.mmaps, !broken->private);
-		if (broken->stop == STM_AT_MMAP) {
+		stm_expect_reason(test, broken, res.buf);
+		if (broken->stop != STM_AT_FAULT) {
 			KUNIT_EXPECT_EQ_MSG(test,
 					    IS_ERR_VALUE(res.addr) ?
 					    res.addr : 0,
@@ -2071,6 +2332,101 @@ static void stm_test_hole(struct kunit *test)
 	stm_unmap(test, addr, 1);
 }
 
+/*
+ * vm_map_pages_pfn() in a driver that is not a dma-buf, so that nobody checks
+ * the vma before or after.
+ */
+struct stm_node {
+	struct stm_buf *buf;
+	vm_flags_t set;		/* flags that the driver sets before */
+	vm_flags_t flags;	/* those of the vma afterwards */
+	int ret;
+	bool maps;
+};
+
+static int stm_node_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct stm_node *node = file->private_data;
+
+	vm_flags_set(vma, node->set);
+	node->ret = vm_map_pages_pfn(vma, node->buf->pages, node->buf->nr);
+	node->maps = stm_vma_maps(node->buf, vma);
+	node->flags = vma->vm_flags;
+	return node->ret;
+}
+
+static const struct file_operations stm_node_fops = {
+	.owner = THIS_MODULE,
+	.mmap = stm_node_mmap,
+};
+
+static const struct stm_node_case {
+	const char *name;
+	pgoff_t pgoff;
+	pgoff_t nr;
+	unsigned long flags;	/* of mmap() */
+	vm_flags_t set;
+	int ret;
+} stm_node_cases[] = {
+	{ "all pages", 0, STM_PAGES, MAP_SHARED },
+	{ "pages in the middle", 2, STM_PAGES - 4, MAP_SHARED },
+	{ "flags set before", 1, STM_PAGES - 1, MAP_SHARED, STM_PFN_FLAGS },
+	{ "private", 0, STM_PAGES, MAP_PRIVATE, 0, -EINVAL },
+	{ "VM_MIXEDMAP", 0, STM_PAGES, MAP_SHARED, VM_MIXEDMAP, -EINVAL },
+	{ "one page more", 0, STM_PAGES + 1, MAP_SHARED, 0, -ENXIO },
+	{ "end after the last page", 1, STM_PAGES, MAP_SHARED, 0, -ENXIO },
+	{ "begin after the last page", STM_PAGES, 1, MAP_SHARED, 0, -ENXIO },
+};
+
+KUNIT_ARRAY_PARAM_DESC(stm_node_cases, stm_node_cases, name);
+
+static void stm_expect_node_mapped(struct kunit *test,
+				   const struct stm_node *node,
+				   unsigned long addr, pgoff_t pgoff,
+				   pgoff_t nr)
+{
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_EXPECT_EQ(test, node->flags & (STM_PFN_FLAGS | VM_MIXEDMAP),
+			STM_PFN_FLAGS);
+	stm_expect_content(test, addr, pgoff, nr);
+	stm_expect_no_gup(test, addr, nr);
+	stm_unmap(test, addr, nr);
+}
+
+/* The pages that the vma asks for, or an error and not a single entry. */
+static void stm_test_map_pages_pfn(struct kunit *test)
+{
+	static const struct stm_exporter exp = {
+		"vm_map_pages_pfn", stm_mmap_map_pages_pfn,
+		.runs = stm_some_runs,
+	};
+	const struct stm_node_case *c = test->param_value;
+	struct stm_node *node = kunit_kzalloc(test, sizeof(*node), GFP_KERNEL);
+	struct stm_buf *buf = stm_buf_create(test, &exp);
+	unsigned long addr;
+	struct file *file;
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, node);
+	node->buf = buf;
+	node->set = c->set;
+	node->ret = -ENODATA;
+	file = anon_inode_getfile("dma-buf-kunit", &stm_node_fops, node,
+				  O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	ret = kunit_add_action_or_reset(test, stm_fput, file);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	addr = stm_map(file, c->nr, PROT_READ | PROT_WRITE, c->flags, c->pgoff);
+	KUNIT_EXPECT_EQ(test, node->ret, c->ret);
+	KUNIT_EXPECT_EQ(test, node->maps, !c->ret);
+	if (c->ret)
+		KUNIT_EXPECT_EQ(test, (long)addr, c->ret);
+	else
+		stm_expect_node_mapped(test, node, addr, c->pgoff, c->nr);
+	stm_expect_released(test, buf);
+}
+
 static struct kunit_case stm_cases[] = {
 	KUNIT_CASE(stm_test_probe),
 	KUNIT_CASE_PARAM(stm_test_gup, stm_good_gen_params),
@@ -2078,12 +2434,15 @@ static struct kunit_case stm_cases[] = {
 	KUNIT_CASE_PARAM(stm_test_vma, stm_good_gen_params),
 	KUNIT_CASE_PARAM(stm_test_offset, stm_good_gen_params),
 	KUNIT_CASE_PARAM(stm_test_split, stm_good_gen_params),
+	KUNIT_CASE_PARAM(stm_test_fake_offset, stm_good_gen_params),
+	KUNIT_CASE(stm_test_bad_pgoff),
 	KUNIT_CASE_PARAM(stm_test_write, stm_good_gen_params),
 	KUNIT_CASE_PARAM(stm_test_lifetime, stm_good_gen_params),
 	KUNIT_CASE_PARAM(stm_test_private, stm_good_gen_params),
 	KUNIT_CASE_PARAM(stm_test_move, stm_movable_gen_params),
 	KUNIT_CASE_PARAM(stm_test_broken, stm_broken_gen_params),
 	KUNIT_CASE(stm_test_hole),
+	KUNIT_CASE_PARAM(stm_test_map_pages_pfn, stm_node_cases_gen_params),
 	KUNIT_CASE(stm_test_huge_untouched),
 	KUNIT_CASE(stm_test_error),
 	{}
@@ -2091,6 +2450,8 @@ static struct kunit_case stm_cases[] = {
 
 static struct kunit_suite stm_suite = {
 	.name = "dma-buf-mmap",
+	.suite_init = stm_suite_init,
+	.suite_exit = stm_suite_exit,
 	.test_cases = stm_cases,
 };
 

@@ -67,7 +67,14 @@ struct stm_exporter {
  * @shmem: the file, STM_SHMEM only
  * @start: vm_pgoff that stands for page 0, if the exporter uses one
  * @table: a dma_buf_pfn_table, if the exporter uses one
+ * @next: pages that the buffer moves to in the middle of a fault
  * @err: what find_run answers, if not 0
+ * @ret: what the exporter's own mmap returned last
+ * @rule: the rule that the core said the exporter breaks, NULL if none
+ * @watched: look at the entries of the vma when it is installed and closed;
+ *	     only while an mmap() is expected to be refused
+ * @blind: the entries that the exporter made in mmap were not seen
+ * @late_zap: there were entries left when the vma was closed
  * @mmaps: calls of dma_buf_ops.mmap
  * @opens: vmas that the exporter knows, ever
  * @closes: vmas that the exporter was told to forget
@@ -86,7 +93,13 @@ struct stm_buf {
 	struct file *shmem;
 	pgoff_t start;
 	void *table;
+	struct page **next;
 	int err;
+	int ret;
+	const char *rule;
+	bool watched;
+	bool blind;
+	bool late_zap;
 	atomic_t mmaps;
 	atomic_t opens;
 	atomic_t closes;
@@ -108,9 +121,10 @@ struct stm_entry {
 	bool writable;
 };
 
-/* What an exporter needs of the architecture. */
+/* What an exporter needs of the architecture, and of the configuration. */
 #define STM_NEEDS_SPECIAL	BIT(0)
 #define STM_NEEDS_PMD		BIT(1)
+#define STM_NEEDS_DEBUG		BIT(2)
 
 /**
  * struct stm_thread - a thread that uses an address space
@@ -151,6 +165,7 @@ unsigned long stm_map_aligned(struct file *file, pgoff_t nr,
 unsigned long stm_map_all(struct stm_buf *buf, struct file *file);
 unsigned long stm_map_good(struct kunit *test, struct stm_buf *buf);
 void stm_unmap(struct kunit *test, unsigned long addr, pgoff_t nr);
+struct page **stm_move(struct stm_buf *buf, struct page **new);
 int stm_peek(unsigned long addr, struct stm_entry *entry);
 
 unsigned int stm_gup(unsigned long addr, bool fast, const char **route);

@@ -226,13 +226,19 @@ static const struct vm_operations_struct stp_vm_ops = {
 	.access = stp_vm_access,
 };
 
-static int stp_mmap_own(struct stm_buf *buf, struct vm_area_struct *vma)
+static int stp_install(struct stm_buf *buf, struct vm_area_struct *vma,
+		       const struct vm_operations_struct *vm_ops)
 {
 	vm_flags_set(vma, VM_PFNMAP | VM_IO);
 	vma->vm_private_data = buf;
-	vma->vm_ops = &stp_vm_ops;
+	vma->vm_ops = vm_ops;
 	stm_vm_open(vma);
 	return 0;
+}
+
+static int stp_mmap_own(struct stm_buf *buf, struct vm_area_struct *vma)
+{
+	return stp_install(buf, vma, &stp_vm_ops);
 }
 
 static int stp_mmap_start(struct stm_buf *buf, struct vm_area_struct *vma)
@@ -855,6 +861,135 @@ static void stp_test_huge_readonly(struct kunit *test)
 #endif
 }
 
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+static void stp_move(struct kunit *test, struct stm_buf *buf,
+		     const unsigned int *runs)
+{
+	struct page **new = stm_alloc_runs(runs, buf->nr);
+
+	KUNIT_ASSERT_NOT_NULL(test, new);
+	stm_free_pages(stm_move(buf, new), buf->nr);
+}
+
+/* Page @index is where it is now, in an entry of @size. */
+static void stp_expect_entry(struct kunit *test, struct stm_buf *buf,
+			     unsigned long addr, pgoff_t index,
+			     unsigned long size)
+{
+	struct stm_entry entry;
+
+	KUNIT_ASSERT_EQ(test, stm_peek(addr + index * PAGE_SIZE, &entry), 0);
+	KUNIT_EXPECT_EQ(test, entry.pfn, page_to_pfn(buf->pages[index]));
+	KUNIT_EXPECT_EQ(test, entry.size, size);
+}
+#endif
+
+/*
+ * Single pages move to huge runs, and back. Zapping leaves the page tables that
+ * are there, so where pages were mapped one by one before, they are so again,
+ * into the same table, and a huge entry only goes where there was nothing.
+ */
+static void stp_test_huge_move(struct kunit *test)
+{
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	static const struct stm_exporter exps[] = {
+		{ "driver", stp_mmap_own, .nr = 2 * HPAGE_PMD_NR },
+		{ "fake offset", stp_mmap_start, .nr = 2 * HPAGE_PMD_NR },
+	};
+	unsigned long addr;
+	struct stm_buf *buf;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(exps); i++) {
+		buf = stp_create(test, &exps[i]);
+		addr = stp_map_pmd(test, buf, 0, 0);
+		stm_expect_content(test, addr, 0, HPAGE_PMD_NR);
+		stp_expect_entry(test, buf, addr, 0, PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, stp_entry_size(addr + PMD_SIZE), 0);
+
+		kunit_warning_suppress(test) {
+			stp_move(test, buf, stp_pmds);
+			KUNIT_EXPECT_EQ(test, stp_entry_size(addr), 0);
+			stm_expect_content(test, addr, 0, buf->nr);
+			stp_expect_entry(test, buf, addr, 3, PAGE_SIZE);
+			stp_expect_entry(test, buf, addr, HPAGE_PMD_NR + 3,
+					 PMD_SIZE);
+
+			stp_move(test, buf, NULL);
+			stm_expect_content(test, addr, 0, buf->nr);
+			stp_expect_entry(test, buf, addr, 3, PAGE_SIZE);
+			stp_expect_entry(test, buf, addr, HPAGE_PMD_NR + 3,
+					 PAGE_SIZE);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+		}
+		stm_expect_no_gup(test, addr, 3);
+		stm_unmap(test, addr, buf->nr);
+		stm_expect_released(test, buf);
+	}
+#else
+	kunit_skip(test, "no CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
+#endif
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/*
+ * A fault that found no page table, and that comes late: while it waits for the
+ * driver's lock, another fault maps the pages, and then the buffer moves. That
+ * is all done here, so that no luck is needed.
+ */
+static vm_fault_t stp_vm_late_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct stm_buf *buf = vmf->vma->vm_private_data;
+	struct page **next = buf->next;
+
+	if (next && order == HPAGE_PMD_ORDER) {
+		buf->next = NULL;
+		stp_vm_huge_fault(vmf, order);
+		stm_free_pages(stm_move(buf, next), buf->nr);
+	}
+	return stp_vm_huge_fault(vmf, order);
+}
+
+static const struct vm_operations_struct stp_late_vm_ops = {
+	.open = stm_vm_open,
+	.close = stm_vm_close,
+	.fault = stp_vm_fault,
+	.huge_fault = stp_vm_late_fault,
+};
+
+static int stp_mmap_late(struct stm_buf *buf, struct vm_area_struct *vma)
+{
+	return stp_install(buf, vma, &stp_late_vm_ops);
+}
+#endif
+
+/* The run is huge now, but there is a page table already: it has to be used. */
+static void stp_test_huge_late(struct kunit *test)
+{
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	static const unsigned int runs[] = { HPAGE_PMD_NR, 0 };
+	static const struct stm_exporter exp = {
+		"late", stp_mmap_late, .nr = HPAGE_PMD_NR,
+	};
+	struct stm_buf *buf = stp_create(test, &exp);
+	unsigned long addr = stp_map_pmd(test, buf, 0, 0);
+
+	buf->next = stm_alloc_runs(runs, buf->nr);
+	KUNIT_ASSERT_NOT_NULL(test, buf->next);
+	kunit_warning_suppress(test) {
+		stm_expect_content(test, addr, 0, buf->nr);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_EXPECT_NULL_MSG(test, buf->next, "no huge fault");
+	stp_expect_entry(test, buf, addr, 3, PAGE_SIZE);
+	stm_expect_no_gup(test, addr, 3);
+	stm_unmap(test, addr, buf->nr);
+	stm_expect_released(test, buf);
+#else
+	kunit_skip(test, "no CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
+#endif
+}
+
 /*
  * Access for debuggers
  */
@@ -1033,6 +1168,8 @@ static struct kunit_case stp_cases[] = {
 	KUNIT_CASE_PARAM(stp_test_huge_offset, stp_huge_gen_params),
 	KUNIT_CASE_PARAM(stp_test_huge_readonly, stp_huge_gen_params),
 	KUNIT_CASE(stp_test_huge_unfit),
+	KUNIT_CASE(stp_test_huge_move),
+	KUNIT_CASE(stp_test_huge_late),
 	KUNIT_CASE_PARAM(stp_test_access, stp_accessible_gen_params),
 	KUNIT_CASE_PARAM(stp_test_access_readonly, stp_accessible_gen_params),
 	KUNIT_CASE(stp_test_node),
