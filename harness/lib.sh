@@ -86,3 +86,9 @@ skip() { result SKIP "$1"; }
 log_errors() {
 	grep -E -i '(error|undefined reference|no rule|\*\*\*)' "$1" | tail -n 8 >&2 || tail -n 8 "$1" >&2
 }
+
+# warnings_of TREE <LOG: the warnings of a build, without line numbers, so that moved code is not new
+warnings_of() {
+	sed -n -e "s|$1/||g" -e 's/^\(\.\.\/\)*//' \
+		-e 's/^\([^ :]*\.[chS]\):[0-9]*:\([0-9]*:\)\{0,1\} \(.*\(warning\|error\): .*\)$/\1: \3/p' | sort
+}
