@@ -297,45 +297,56 @@ int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len)
 	if (!err)
 		return fd;
 	close(fd);
-	if (hugetlb)
+	if (hugetlb && err == -ENOMEM) {
 		snprintf(why, why_len, "%zu hugetlb pages of 2 MiB (vm.nr_hugepages)",
 			 size / HUGE_SIZE);
-	else if (thp)
+		return -ENODEV;
+	}
+	if (thp && err == -ENODEV)
 		snprintf(why, why_len, "shmem gives no huge pages (shmem_enabled)");
 	else
 		snprintf(why, why_len, "memfd: %s", strerror(-err));
-	return hugetlb || thp ? -ENODEV : err;
+	return err;
+}
+
+static int udmabuf_create(struct dmabuf *buf, int memfd, size_t size)
+{
+	struct udmabuf_create create = {
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.memfd = memfd,
+		.size = size,
+	};
+
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		return step_failed(buf, "F_SEAL_SHRINK");
+	buf->fd = ioctl(buf->dev, UDMABUF_CREATE, &create);
+	return buf->fd < 0 ? step_failed(buf, "UDMABUF_CREATE") : 0;
+}
+
+static int open_udmabuf(struct dmabuf *buf)
+{
+	buf->dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	return buf->dev < 0 ? fail(buf, -ENODEV, "no /dev/udmabuf") : 0;
 }
 
 static int get_udmabuf(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 {
 	bool big = strcmp(exp->arg, "shmem");
-	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC };
-	int dev, memfd;
+	int memfd, err;
+	size_t size;
 
-	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return fail(buf, -ENODEV, "no /dev/udmabuf");
-	buf->dev = dev;
+	err = open_udmabuf(buf);
+	if (err)
+		return err;
 	if (buf->access != O_RDWR)
 		return fail(buf, -EOPNOTSUPP, "udmabuf is always read-write");
-	create.size = round_up_to(buf->size, big ? HUGE_SIZE : dmabuf_page_size());
-	memfd = dmabuf_memfd(exp->arg, create.size, buf->why, sizeof(buf->why));
+	size = round_up_to(buf->size, big ? HUGE_SIZE : dmabuf_page_size());
+	memfd = dmabuf_memfd(exp->arg, size, buf->why, sizeof(buf->why));
 	if (memfd < 0)
 		return memfd;
-	create.memfd = memfd;
-	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
-		goto failed;
-	buf->fd = ioctl(dev, UDMABUF_CREATE, &create);
-	if (buf->fd < 0)
-		goto failed;
+	err = udmabuf_create(buf, memfd, size);
 	close(memfd);
-	return 0;
-
-failed:
-	step_failed(buf, "UDMABUF_CREATE");
-	close(memfd);
-	return -EIO;
+	return err;
 }
 
 /*
@@ -555,7 +566,9 @@ void *dmabuf_map_node(const struct dmabuf *buf, size_t *len)
  * mbochs: the sample mediated device exports its frame buffer through VFIO
  */
 
+#define VFIO_CONTAINER	"/dev/vfio/vfio"
 #define MBOCHS_PARENT	"/sys/class/mdev_bus/mbochs"
+#define MBOCHS_CREATE	MBOCHS_PARENT "/mdev_supported_types/mbochs-medium/create"
 #define MBOCHS_UUID	"8f0b2c1e-5b8e-4c3a-9d55-6d6275660001"
 #define MBOCHS_WIDTH	1024
 #define MBOCHS_VBE	0x500
@@ -604,22 +617,37 @@ static int mbochs_set_mode(int device, size_t size)
 	return mbochs_reg(device, bar.offset, 4, 1);
 }
 
-static int mbochs_group(void)
+static int mbochs_container(struct dmabuf *buf)
+{
+	buf->aux[0] = open(VFIO_CONTAINER, O_RDWR | O_CLOEXEC);
+	if (buf->aux[0] >= 0)
+		return 0;
+	if (errno == ENOENT)
+		return fail(buf, -ENODEV, "no " VFIO_CONTAINER);
+	return step_failed(buf, VFIO_CONTAINER);
+}
+
+static int mbochs_group(struct dmabuf *buf)
 {
 	char link[128], target[256], path[64];
 	ssize_t n;
+	int err;
 
 	snprintf(link, sizeof(link), "/sys/bus/mdev/devices/%s/iommu_group",
 		 MBOCHS_UUID);
-	if (access(link, F_OK))
-		write_line(MBOCHS_PARENT "/mdev_supported_types/mbochs-medium/create",
-			   MBOCHS_UUID);
+	if (access(link, F_OK)) {
+		err = write_line(MBOCHS_CREATE, MBOCHS_UUID);
+		if (err)
+			return fail(buf, err, MBOCHS_CREATE ": %s",
+				    strerror(-err));
+	}
 	n = readlink(link, target, sizeof(target) - 1);
 	if (n < 0)
-		return -1;
+		return step_failed(buf, link);
 	target[n] = '\0';
 	snprintf(path, sizeof(path), "/dev/vfio/%.32s", strrchr(target, '/') + 1);
-	return open(path, O_RDWR | O_CLOEXEC);
+	buf->aux[1] = open(path, O_RDWR | O_CLOEXEC);
+	return buf->aux[1] < 0 ? step_failed(buf, path) : 0;
 }
 
 static int mbochs_dmabuf(struct dmabuf *buf)
@@ -642,14 +670,17 @@ static int mbochs_dmabuf(struct dmabuf *buf)
 
 static int get_mbochs(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 {
+	int err;
+
 	if (access(MBOCHS_PARENT, F_OK))
 		return fail(buf, -ENODEV, "no %s", MBOCHS_PARENT);
 	if (buf->access != O_RDWR)
 		return fail(buf, -EOPNOTSUPP, "mbochs is always read-write");
-	buf->aux[0] = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	buf->aux[1] = mbochs_group();
-	if (buf->aux[0] < 0 || buf->aux[1] < 0)
-		return fail(buf, -ENODEV, "no VFIO group and container for mbochs");
+	err = mbochs_container(buf);
+	if (!err)
+		err = mbochs_group(buf);
+	if (err)
+		return err;
 	if (ioctl(buf->aux[1], VFIO_GROUP_SET_CONTAINER, &buf->aux[0]) < 0)
 		return step_failed(buf, "VFIO_GROUP_SET_CONTAINER");
 	if (ioctl(buf->aux[0], VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) < 0)
@@ -719,32 +750,31 @@ static int get_dma(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 const struct dmabuf_exporter dmabuf_exporters[] = {
 	{
 		.name = "system", .label = "system heap",
-		.debug = true, .huge = true,
+		.huge = true,
 		.get = get_heap, .arg = "system",
 		.needs = "CONFIG_DMABUF_HEAPS_SYSTEM",
 	}, {
 		.name = "cma_default", .label = "cma default",
-		.debug = true, .huge = true,
+		.huge = true,
 		.get = get_heap, .arg = "default_cma_region",
 		.needs = "CONFIG_DMABUF_HEAPS_CMA, CONFIG_DMABUF_HEAPS_CMA_LEGACY, cma=64M",
 	}, {
 		.name = "cma_area", .label = "cma reserved",
-		.debug = true, .huge = true,
+		.huge = true,
 		.get = get_cma_area, .index = 0,
 		.needs = "CONFIG_DMABUF_HEAPS_CMA, cma=64M",
 	}, {
 		.name = "udmabuf", .label = "udmabuf",
-		.debug = true,
 		.get = get_udmabuf, .arg = "shmem",
 		.needs = "CONFIG_UDMABUF",
 	}, {
 		.name = "udmabuf_huge", .label = "udmabuf huge",
-		.debug = true, .huge = true,
+		.huge = true,
 		.get = get_udmabuf, .arg = "huge",
 		.needs = "CONFIG_UDMABUF, CONFIG_HUGETLBFS, hugepages=40",
 	}, {
 		.name = "udmabuf_thp", .label = "udmabuf thp",
-		.debug = true, .huge = true,
+		.huge = true,
 		.get = get_udmabuf, .arg = "thp",
 		.needs = "CONFIG_UDMABUF, CONFIG_TRANSPARENT_HUGEPAGE",
 	},
@@ -799,12 +829,8 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
-	       struct dmabuf *buf)
+static void dmabuf_init(struct dmabuf *buf, size_t size, int access)
 {
-	off_t end;
-	int err;
-
 	memset(buf, 0, sizeof(*buf));
 	buf->fd = -1;
 	buf->dev = -1;
@@ -812,6 +838,15 @@ int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
 	buf->aux[1] = -1;
 	buf->access = access;
 	buf->size = size;
+}
+
+int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
+	       struct dmabuf *buf)
+{
+	off_t end;
+	int err;
+
+	dmabuf_init(buf, size, access);
 	err = exp->get(exp, buf);
 	if (err) {
 		dmabuf_put(buf);
@@ -1099,19 +1134,19 @@ static int run_futex(const struct gup_route *route, void *addr, size_t len)
 #define GUP(_name, _ioctl)						\
 	{								\
 		.name = _name, .run = run_gup_test, .arg = _ioctl,	\
-		.needs = NEEDS_GUP_TEST,				\
+		.needs = NEEDS_GUP_TEST, .refusal = EFAULT,		\
 	}
 #define GUP_WRITE(_name, _ioctl)					\
 	{								\
 		.name = _name, .run = run_gup_test, .arg = _ioctl,	\
-		.needs = NEEDS_GUP_TEST, .write = true,			\
-		.flags = FOLL_WRITE,					\
+		.needs = NEEDS_GUP_TEST, .refusal = EFAULT,		\
+		.write = true, .flags = FOLL_WRITE,			\
 	}
 #define LONGTERM(_name, _write, _flags)					\
 	{								\
 		.name = _name, .run = run_pin_longterm,			\
-		.needs = NEEDS_GUP_TEST, .write = _write,		\
-		.flags = _flags,					\
+		.needs = NEEDS_GUP_TEST, .refusal = EFAULT,		\
+		.write = _write, .flags = _flags,			\
 	}
 
 const struct gup_route gup_routes[] = {
@@ -1130,40 +1165,47 @@ const struct gup_route gup_routes[] = {
 					      PIN_LONGTERM_TEST_FLAG_USE_WRITE),
 	{
 		.name = "vmsplice", .run = run_vmsplice,
-		.needs = "vmsplice(2)",
+		.needs = "vmsplice(2)", .refusal = EFAULT,
 	}, {
 		.name = "vmsplice_gift", .run = run_vmsplice,
-		.needs = "vmsplice(2)", .flags = SPLICE_F_GIFT,
+		.needs = "vmsplice(2)", .refusal = EFAULT,
+		.flags = SPLICE_F_GIFT,
 	}, {
 		.name = "process_vm_readv", .run = run_process_vm,
-		.needs = "CONFIG_CROSS_MEMORY_ATTACH",
+		.needs = "CONFIG_CROSS_MEMORY_ATTACH", .refusal = EFAULT,
 	}, {
-		.name = "process_vm_writev", .run = run_process_vm,
-		.needs = "CONFIG_CROSS_MEMORY_ATTACH", .write = true,
+		.name = "process_vm_writev", .run = run_process_vm, .write = true,
+		.needs = "CONFIG_CROSS_MEMORY_ATTACH", .refusal = EFAULT,
 	}, {
 		.name = "o_direct_write", .run = run_o_direct,
 		.needs = "CONFIG_BLK_DEV_LOOP, or a disk's filesystem here",
+		.refusal = EFAULT,
 	}, {
 		.name = "o_direct_read", .run = run_o_direct, .write = true,
 		.needs = "CONFIG_BLK_DEV_LOOP, or a disk's filesystem here",
+		.refusal = EFAULT,
 	}, {
 		.name = "io_uring_fixed", .run = run_io_uring, .write = true,
 		.needs = "CONFIG_IO_URING, kernel.io_uring_disabled=0",
+		.refusal = EFAULT,
 	}, {
 		.name = "v4l2_userptr", .run = run_v4l2_userptr, .write = true,
 		.needs = "CONFIG_VIDEO_VIVID, vivid.allocators=0",
+		.refusal = EFAULT,
 	}, {
 		.name = "msg_zerocopy", .run = run_msg_zerocopy,
-		.needs = "CONFIG_INET, loopback up",
+		.needs = "CONFIG_INET, loopback up", .refusal = EFAULT,
 	}, {
 		.name = "madv_populate_read", .run = run_madvise,
-		.needs = "madvise(2)", .arg = MADV_POPULATE_READ,
+		.needs = "madvise(2)", .refusal = EINVAL,
+		.arg = MADV_POPULATE_READ,
 	}, {
 		.name = "madv_populate_write", .run = run_madvise, .write = true,
-		.needs = "madvise(2)", .arg = MADV_POPULATE_WRITE,
+		.needs = "madvise(2)", .refusal = EINVAL,
+		.arg = MADV_POPULATE_WRITE,
 	}, {
-		.name = "futex_shared", .run = run_futex,
-		.needs = "CONFIG_FUTEX", .arg = FUTEX_WAKE, .write = true,
+		.name = "futex_shared", .run = run_futex, .write = true,
+		.needs = "CONFIG_FUTEX", .refusal = EFAULT, .arg = FUTEX_WAKE,
 	},
 };
 

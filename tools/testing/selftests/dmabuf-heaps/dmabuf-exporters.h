@@ -17,7 +17,6 @@ struct dmabuf;
  * @name:    identifier, also the name of the variant in the selftest
  * @label:   at most 13 characters, for tables
  * @needs:   what has to be there, for the message of a skipped test
- * @debug:   a debugger reaches mappings: the exporter has vm_ops->access
  * @huge:    a large buffer has blocks of 2 MiB
  * @get:     fills @buf; 0 or -errno, with a reason in buf->why
  * @arg:     name of heap, driver or device, whatever @get wants
@@ -27,7 +26,6 @@ struct dmabuf_exporter {
 	const char *name;
 	const char *label;
 	const char *needs;
-	bool debug;
 	bool huge;
 	int (*get)(const struct dmabuf_exporter *exp, struct dmabuf *buf);
 	const char *arg;
@@ -92,6 +90,8 @@ size_t dmabuf_page_size(void);
  * @needs:   what has to be there
  * @write:   the kernel writes to the pages: a read-only mapping is refused
  *           for that reason alone
+ * @refusal: the error by which the kernel says that it may not have the pages.
+ *           Any other comes from something else, and proves nothing.
  * @run:     ROUTE_OPEN, ROUTE_MISSING or -errno
  * @arg:     for @run: the request of an ioctl, if it makes one
  * @flags:   for @run: flags of that request or of the system call
@@ -100,6 +100,7 @@ struct gup_route {
 	const char *name;
 	const char *needs;
 	bool write;
+	int refusal;
 	int (*run)(const struct gup_route *route, void *addr, size_t len);
 	unsigned long arg;
 	unsigned int flags;

@@ -260,6 +260,15 @@ static char *reserve(size_t len)
 	return mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
+static char *reserve_aligned(size_t len, size_t align)
+{
+	char *to = reserve(len + align);
+
+	if (to == MAP_FAILED)
+		return to;
+	return (char *)(((unsigned long)to + align - 1) & ~(align - 1));
+}
+
 /*
  * Accesses that may end in a signal
  */
@@ -341,15 +350,25 @@ static bool has_flag(const struct vma_info *info, const char *flag)
  * Routes of get_user_pages()
  */
 
+/* Some other error would hide that the kernel takes pages when it can. */
+static void expect_refusal(struct __test_metadata *_metadata,
+			   const struct gup_route *route, char *addr, size_t len,
+			   int ret)
+{
+	EXPECT_EQ(-route->refusal, ret)
+		TH_LOG("%s, %zu bytes at %p: %s", route->name, len, addr,
+		       ret == ROUTE_OPEN ? "took pages of a dma-buf" :
+		       ret == ROUTE_MISSING ? "could not be tried" :
+		       strerror(-ret));
+}
+
 static void refuse(struct __test_metadata *_metadata, const struct gup_route *route,
 		   char *addr, size_t len)
 {
 	int ret = gup_route_run(route, addr, len);
 
-	if (ret == ROUTE_MISSING)
-		return;
-	EXPECT_GT(0, ret)
-		TH_LOG("%s took pages of a dma-buf", route->name);
+	if (ret != ROUTE_MISSING)
+		expect_refusal(_metadata, route, addr, len, ret);
 }
 
 static void refuse_all(struct __test_metadata *_metadata, char *addr, size_t len,
@@ -366,16 +385,19 @@ static void refuse_route(struct __test_metadata *_metadata, dmabuf_self *self,
 			 const struct gup_route *route)
 {
 	size_t some = 16 * self->ps;
+	char *last = self->map + self->len - self->ps;
 	int ret;
 
 	ASSERT_NE(NULL, route);
 	ret = gup_route_run(route, self->map, self->ps);
 	if (ret == ROUTE_MISSING)
 		SKIP(return, "needs %s", route->needs);
-	EXPECT_GT(0, ret)
-		TH_LOG("%s took the first page", route->name);
-	refuse(_metadata, route, self->map, some);
-	refuse(_metadata, route, self->map + self->len - self->ps, self->ps);
+	expect_refusal(_metadata, route, self->map, self->ps, ret);
+	/* it is there: it may not be missing any more */
+	expect_refusal(_metadata, route, self->map, some,
+		       gup_route_run(route, self->map, some));
+	expect_refusal(_metadata, route, last, self->ps,
+		       gup_route_run(route, last, self->ps));
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 }
 
@@ -407,17 +429,28 @@ FIXTURE_TEARDOWN(memfd_control)
 	close(self->fd);
 }
 
+static void expect_taken(struct __test_metadata *_metadata,
+			 const struct gup_route *route, size_t len, int ret)
+{
+	EXPECT_EQ(ROUTE_OPEN, ret)
+		TH_LOG("%s, %zu bytes: %s", route->name, len,
+		       ret == ROUTE_MISSING ? "could not be tried" :
+		       strerror(-ret));
+}
+
+/* In the sizes that dma-bufs are tried in */
 static void take_by_route(struct __test_metadata *_metadata, char *map, size_t len,
 			  const struct gup_route *route)
 {
+	size_t ps = dmabuf_page_size();
 	int ret;
 
 	ASSERT_NE(NULL, route);
-	ret = gup_route_run(route, map, len);
+	ret = gup_route_run(route, map, ps);
 	if (ret == ROUTE_MISSING)
 		SKIP(return, "needs %s", route->needs);
-	EXPECT_EQ(ROUTE_OPEN, ret)
-		TH_LOG("%s: %s", route->name, strerror(-ret));
+	expect_taken(_metadata, route, ps, ret);
+	expect_taken(_metadata, route, len, gup_route_run(route, map, len));
 	EXPECT_EQ(0, dmabuf_check(map, len, 0));
 }
 
@@ -856,13 +889,18 @@ TEST_F(dmabuf_mmap, mprotect_middle)
 static char *map_aligned(dmabuf_self *self, struct dmabuf *big,
 			 size_t len)
 {
-	char *to = reserve(len + PMD_BYTES);
+	char *to = reserve_aligned(len, PMD_BYTES);
 
 	if (to == MAP_FAILED)
 		return to;
-	to = (char *)(((unsigned long)to + PMD_BYTES - 1) & ~(PMD_BYTES - 1));
 	return mmap(to, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		    big->fd, 0);
+}
+
+/* What a machine may be short of */
+static bool is_shortage(int err)
+{
+	return err == -ENODEV || err == -ENOMEM;
 }
 
 static int get_big(dmabuf_self *self, struct dmabuf *big)
@@ -873,7 +911,7 @@ static int get_big(dmabuf_self *self, struct dmabuf *big)
 	size = self->exp->huge ? BIG_SIZE : 2 * PMD_BYTES;
 	for (; size >= 2 * PMD_BYTES; size /= 2) {
 		err = dmabuf_get(self->exp, size, O_RDWR, big);
-		if (!err)
+		if (!is_shortage(err))
 			break;
 	}
 	return err;
@@ -884,10 +922,15 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_split, 120)
 	struct dmabuf big;
 	size_t at, len;
 	char *map;
+	int err;
 
 	drop_buffer(self);
-	if (get_big(self, &big))
-		SKIP(return, "no buffer of 4 MiB: %s", big.why);
+	err = get_big(self, &big);
+	if (is_shortage(err))
+		SKIP(return, "no buffer of 4 MiB: %s (%s)", big.why,
+		     strerror(-err));
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", big.why);
 	len = big.size & ~(self->ps - 1);
 	map = map_aligned(self, &big, len);
 	ASSERT_NE(MAP_FAILED, map);
@@ -926,10 +969,15 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_offset, 120)
 	struct dmabuf big;
 	char *map, *odd;
 	size_t off, len;
+	int err;
 
 	drop_buffer(self);
-	if (get_big(self, &big))
-		SKIP(return, "no buffer of 4 MiB: %s", big.why);
+	err = get_big(self, &big);
+	if (is_shortage(err))
+		SKIP(return, "no buffer of 4 MiB: %s (%s)", big.why,
+		     strerror(-err));
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", big.why);
 	len = big.size & ~(self->ps - 1);
 	map = map_aligned(self, &big, len);
 	ASSERT_NE(MAP_FAILED, map);
@@ -1113,10 +1161,9 @@ static void check_peek(struct __test_metadata *_metadata,
 
 	ASSERT_NE(NULL, bytes);
 	n = pread(mem, bytes, len, (unsigned long)self->map + off);
-	if (self->exp->debug) {
-		EXPECT_EQ((ssize_t)len, n)
-			TH_LOG("reading %zu bytes at %zu", len, off);
-	}
+	EXPECT_EQ((ssize_t)len, n)
+		TH_LOG("reading %zu bytes at %zu: %s", len, off,
+		       n < 0 ? strerror(errno) : "short");
 	if (n > 0)
 		EXPECT_EQ(0, memcmp(bytes, self->map + off, n));
 	free(bytes);
@@ -1143,8 +1190,7 @@ TEST_F(dmabuf_mmap, proc_mem_write)
 
 	ASSERT_LE(0, mem);
 	n = pwrite(mem, text, sizeof(text), (unsigned long)self->map + off);
-	if (self->exp->debug)
-		EXPECT_EQ((ssize_t)sizeof(text), n);
+	EXPECT_EQ((ssize_t)sizeof(text), n);
 	if (n > 0)
 		EXPECT_EQ(0, memcmp(text, self->map + off, n));
 	dmabuf_fill(self->map, self->len, 0);
@@ -1183,8 +1229,7 @@ TEST_F(dmabuf_mmap, proc_mem_offset)
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_LE(0, mem);
 	n = pread(mem, bytes, sizeof(bytes), (unsigned long)map + self->ps - 32);
-	if (self->exp->debug)
-		EXPECT_EQ((ssize_t)sizeof(bytes), n);
+	EXPECT_EQ((ssize_t)sizeof(bytes), n);
 	if (n > 0)
 		EXPECT_EQ(0, memcmp(bytes, self->map + off + self->ps - 32, n));
 	close(mem);
@@ -1202,13 +1247,11 @@ static void poke_and_peek(struct __test_metadata *_metadata,
 	*word = 0x1234567;
 	errno = 0;
 	peeked = ptrace(PTRACE_PEEKDATA, pid, word, NULL);
-	if (self->exp->debug)
-		EXPECT_EQ(0, errno);
+	EXPECT_EQ(0, errno);
 	if (!errno)
 		EXPECT_EQ(0x1234567, peeked);
 	poked = ptrace(PTRACE_POKEDATA, pid, word, value);
-	if (self->exp->debug)
-		EXPECT_EQ(0, poked);
+	EXPECT_EQ(0, poked);
 	EXPECT_EQ(poked ? 0x1234567 : value, *word);
 }
 
@@ -1544,13 +1587,13 @@ TEST_F(dmabuf_mmap, outlives_fd)
 	struct stat st;
 
 	ASSERT_EQ(0, fstat(self->buf.fd, &st));
+	if (is_listed(st.st_ino) < 0)
+		SKIP(return, "needs " BUFINFO);
 	dmabuf_put(&self->buf);
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 	dmabuf_fill(self->map, self->len, 11);
 	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 11));
 	refuse_all(_metadata, self->map, self->ps, true);
-	if (is_listed(st.st_ino) < 0)
-		SKIP(return, "contents right; the rest needs " BUFINFO);
 
 	/* the mapping alone keeps the buffer: half of it as well as all */
 	EXPECT_EQ(1, is_listed(st.st_ino));
@@ -1568,14 +1611,14 @@ TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 	unsigned int i;
 
 	ASSERT_EQ(0, fstat(self->buf.fd, &st));
+	if (is_listed(st.st_ino) < 0)
+		SKIP(return, "needs " BUFINFO);
 	for (i = 0; i < 16; i++) {
 		map_part(self, 0, self->len, PROT_READ, MAP_PRIVATE);
 		map_part(self, 0, self->len + self->ps, PROT_READ, MAP_SHARED);
 	}
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 	munmap(self->map, self->len);
-	if (is_listed(st.st_ino) < 0)
-		SKIP(return, "needs " BUFINFO);
 	EXPECT_EQ(1, is_listed(st.st_ino));
 	dmabuf_put(&self->buf);
 	/* where private mappings are let through they are still there */
