@@ -862,6 +862,19 @@ int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
 	return 0;
 }
 
+int dmabuf_from_memfd(int memfd, size_t size, struct dmabuf *buf)
+{
+	int err;
+
+	dmabuf_init(buf, size, O_RDWR);
+	err = open_udmabuf(buf);
+	if (!err)
+		err = udmabuf_create(buf, memfd, size);
+	if (err)
+		dmabuf_put(buf);
+	return err;
+}
+
 void dmabuf_close_device(struct dmabuf *buf)
 {
 	close_fd(&buf->dev);

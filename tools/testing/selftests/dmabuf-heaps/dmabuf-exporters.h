@@ -69,6 +69,9 @@ void *dmabuf_map(const struct dmabuf *buf, int prot, int flags);
 /* The V4L2 buffer behind @buf, mapped through its device node instead. */
 void *dmabuf_map_node(const struct dmabuf *buf, size_t *len);
 
+/* The udmabuf of a memfd whose pages are there already; -errno, as above. */
+int dmabuf_from_memfd(int memfd, size_t size, struct dmabuf *buf);
+
 /* A memfd of kind "shmem", "huge" (hugetlb) or "thp", populated; -errno. */
 int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len);
 

@@ -50,8 +50,12 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP	4
 #endif
+#ifndef MFD_HUGE_1GB
+#define MFD_HUGE_1GB		(30U << 26)
+#endif
 
 #define PMD_BYTES	(2UL << 20)
+#define PUD_BYTES	(1024UL << 20)
 #define BUF_SIZE	(PMD_BYTES + (64UL << 10))
 #define BIG_SIZE	(64UL << 20)
 #define NR_THREADS	4
@@ -1624,6 +1628,348 @@ TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 	/* where private mappings are let through they are still there */
 	EXPECT_EQ(0, is_listed(st.st_ino))
 		TH_LOG("the buffer outlived its last user");
+}
+
+/*
+ * A buffer of one page of 1 GiB: one entry maps all of it where the architecture
+ * can mark such an entry special, and whatever touches a part of the mapping has
+ * to break that entry up.
+ */
+
+#define SIZE_LIMIT	"/sys/module/udmabuf/parameters/size_limit_mb"
+
+/* The page in the middle that is treated unlike all others */
+#define ODD_PAGE(ps)	(PUD_BYTES / 2 + (ps))
+
+FIXTURE(gigantic)
+{
+	struct dmabuf buf;
+	size_t ps;
+	char *pages;		/* through the memfd */
+	char *map;		/* through the dma-buf, never touched */
+};
+
+#define gigantic_self FIXTURE_DATA(gigantic)
+
+/* The number in a file, or -1 */
+static long get_number(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long n;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%ld", &n) != 1)
+		n = -1;
+	fclose(f);
+	return n;
+}
+
+static bool put_number(const char *path, long n)
+{
+	FILE *f = fopen(path, "w");
+	bool put;
+
+	if (!f)
+		return false;
+	put = fprintf(f, "%ld\n", n) > 0;
+	return !fclose(f) && put;
+}
+
+/*
+ * The kernel clears the page when the first test touches it, which takes longer
+ * than all of these tests. So the memfd belongs to the process that starts them.
+ */
+static int gigantic_memfd;
+
+static void __attribute__((constructor)) create_gigantic_memfd(void)
+{
+	gigantic_memfd = memfd_create("gigantic", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+				      MFD_HUGETLB | MFD_HUGE_1GB);
+}
+
+/*
+ * To fill all pages would take long. Marked are in every 2 MiB the last page and
+ * the first three: the odd one and its neighbours.
+ */
+#define NR_MARKS	(4 * PUD_BYTES / PMD_BYTES)
+
+static size_t mark_at(size_t ps, unsigned int nr)
+{
+	size_t block = nr / 4 * PMD_BYTES;
+
+	return nr % 4 == 3 ? block + PMD_BYTES - ps : block + nr % 4 * ps;
+}
+
+static void put_marks(gigantic_self *self, char *map, unsigned long first)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_MARKS; i++) {
+		size_t at = mark_at(self->ps, i);
+
+		dmabuf_fill(map + at, self->ps, first + at / self->ps);
+	}
+}
+
+/* Marks from @from up to @to that are not what put_marks() made them */
+static unsigned long wrong_marks(gigantic_self *self, char *map, size_t from,
+				 size_t to, unsigned long first)
+{
+	unsigned long wrong = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_MARKS; i++) {
+		size_t at = mark_at(self->ps, i);
+
+		if (from <= at && at < to)
+			wrong += dmabuf_check(map + at, self->ps,
+					      first + at / self->ps);
+	}
+	return wrong;
+}
+
+/*
+ * What put_marks(..., @first) left is read through @map, and what is written to
+ * @map reaches the memory; that is put_marks(..., @first + 1).
+ */
+static void check_marks(struct __test_metadata *_metadata, gigantic_self *self,
+			char *map, unsigned long first)
+{
+	EXPECT_EQ(0, wrong_marks(self, map, 0, PUD_BYTES, first));
+	put_marks(self, map, first + 1);
+	EXPECT_EQ(0, wrong_marks(self, self->pages, 0, PUD_BYTES, first + 1));
+}
+
+/* -EPERM: udmabuf has a limit that is lower, and that is not ours to change. */
+static int get_gigantic(struct dmabuf *buf)
+{
+	long limit = get_number(SIZE_LIMIT);
+	bool low = limit >= 0 && limit < PUD_BYTES >> 20;
+	int err;
+
+	if (low && !put_number(SIZE_LIMIT, PUD_BYTES >> 20))
+		return -EPERM;
+	err = dmabuf_from_memfd(gigantic_memfd, PUD_BYTES, buf);
+	if (low)
+		put_number(SIZE_LIMIT, limit);
+	return err;
+}
+
+static char *map_gigantic(gigantic_self *self)
+{
+	char *to = reserve_aligned(PUD_BYTES, PUD_BYTES);
+
+	if (to == MAP_FAILED)
+		return to;
+	return mmap(to, PUD_BYTES, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, self->buf.fd, 0);
+}
+
+FIXTURE_SETUP(gigantic)
+{
+	int err;
+
+	if (gigantic_memfd < 0)
+		SKIP(return, "needs a CPU with pages of 1 GiB, CONFIG_HUGETLBFS");
+	self->ps = dmabuf_page_size();
+
+	ASSERT_EQ(0, ftruncate(gigantic_memfd, PUD_BYTES));
+	self->pages = mmap(NULL, PUD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   gigantic_memfd, 0);
+	if (self->pages == MAP_FAILED && errno == ENOMEM)
+		SKIP(return, "needs hugepagesz=1G hugepages=1 on the kernel's command line");
+	ASSERT_NE(MAP_FAILED, self->pages);
+	put_marks(self, self->pages, 0);
+
+	err = get_gigantic(&self->buf);
+	if (err == -ENODEV)
+		SKIP(return, "%s (needs CONFIG_UDMABUF)", self->buf.why);
+	if (err == -EPERM)
+		SKIP(return, "needs udmabuf.size_limit_mb=1024");
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", self->buf.why);
+
+	self->map = map_gigantic(self);
+	ASSERT_NE(MAP_FAILED, self->map);
+}
+
+FIXTURE_TEARDOWN(gigantic)
+{
+	munmap(self->map, PUD_BYTES);
+	munmap(self->pages, PUD_BYTES);
+	dmabuf_put(&self->buf);
+}
+
+/* Faults that it takes to read from every 2 MiB */
+static long count_faults(const char *map)
+{
+	struct rusage before, after;
+	size_t off;
+
+	getrusage(RUSAGE_SELF, &before);
+	for (off = 0; off < PUD_BYTES; off += PMD_BYTES)
+		asm volatile("" : : "r" (map[off]) : "memory");
+	getrusage(RUSAGE_SELF, &after);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+/* KiB of page tables that this process has, or -1 */
+static long page_tables(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *f;
+
+	f = fopen("/proc/self/status", "r");
+	if (!f)
+		return -1;
+	while (kib < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "VmPTE: %ld kB", &kib);
+	fclose(f);
+	return kib;
+}
+
+static void refuse_gigantic(struct __test_metadata *_metadata,
+			    gigantic_self *self, char *map, bool writable)
+{
+	refuse_all(_metadata, map, 16 * self->ps, writable);
+	refuse_all(_metadata, map + PUD_BYTES / 2 - self->ps, self->ps, writable);
+	refuse_all(_metadata, map + PUD_BYTES / 2 + 2 * self->ps, self->ps,
+		   writable);
+	refuse_all(_metadata, map + PUD_BYTES - self->ps, self->ps, writable);
+}
+
+/*
+ * One fault alone could have filled 512 page tables, and no page tables alone
+ * could have been 512 faults.
+ */
+TEST_F_TIMEOUT(gigantic, one_entry, 120)
+{
+	long before, tables;
+
+#if !defined(__x86_64__) && !(defined(__riscv) && __riscv_xlen == 64)
+	SKIP(return, "needs an architecture with CONFIG_ARCH_SUPPORTS_PUD_PFNMAP");
+#endif
+	/* so that nothing but the mapping faults afterwards */
+	count_faults(self->pages);
+	page_tables();
+
+	before = page_tables();
+	ASSERT_LT(0, before);
+	EXPECT_EQ(1, count_faults(self->map));
+	tables = page_tables() - before;
+	EXPECT_GT(64, tables)
+		TH_LOG("%ld KiB of page tables for one entry", tables);
+	check_marks(_metadata, self, self->map, 0);
+	EXPECT_EQ(0, count_faults(self->map));
+}
+
+TEST_F_TIMEOUT(gigantic, refuses_all, 120)
+{
+	refuse_gigantic(_metadata, self, self->map, true);
+	check_marks(_metadata, self, self->map, 0);
+	refuse_gigantic(_metadata, self, self->map, true);
+	EXPECT_EQ(0, wrong_marks(self, self->map, 0, PUD_BYTES, 1));
+}
+
+TEST_F_TIMEOUT(gigantic, fork, 120)
+{
+	pid_t pid;
+
+	check_marks(_metadata, self, self->map, 0);
+	pid = fork();
+	if (!pid) {
+		check_marks(_metadata, self, self->map, 1);
+		refuse_gigantic(_metadata, self, self->map, true);
+		_exit(0);
+	}
+	in_child(_metadata, pid);
+	check_marks(_metadata, self, self->map, 2);
+	refuse_gigantic(_metadata, self, self->map, true);
+}
+
+TEST_F_TIMEOUT(gigantic, mprotect, 120)
+{
+	check_marks(_metadata, self, self->map, 0);
+	ASSERT_EQ(0, mprotect(self->map, PUD_BYTES, PROT_READ));
+	EXPECT_EQ(SIGSEGV, access_signal(self->map, true));
+	EXPECT_EQ(0, wrong_marks(self, self->map, 0, PUD_BYTES, 1));
+	refuse_gigantic(_metadata, self, self->map, false);
+	ASSERT_EQ(0, mprotect(self->map, PUD_BYTES, PROT_NONE));
+	EXPECT_EQ(SIGSEGV, access_signal(self->map, false));
+	ASSERT_EQ(0, mprotect(self->map, PUD_BYTES, PROT_READ | PROT_WRITE));
+	check_marks(_metadata, self, self->map, 1);
+	refuse_gigantic(_metadata, self, self->map, true);
+}
+
+TEST_F_TIMEOUT(gigantic, mprotect_middle, 120)
+{
+	char *odd = self->map + ODD_PAGE(self->ps);
+
+	check_marks(_metadata, self, self->map, 0);
+	ASSERT_EQ(0, mprotect(odd, self->ps, PROT_READ));
+	EXPECT_EQ(SIGSEGV, access_signal(odd, true));
+	EXPECT_EQ(0, access_signal(odd - 1, true));
+	EXPECT_EQ(0, access_signal(odd + self->ps, true));
+	EXPECT_EQ(0, wrong_marks(self, self->map, 0, PUD_BYTES, 1));
+	refuse_gigantic(_metadata, self, self->map, true);
+	refuse_all(_metadata, odd, self->ps, false);
+	ASSERT_EQ(0, mprotect(odd, self->ps, PROT_READ | PROT_WRITE));
+	check_marks(_metadata, self, self->map, 1);
+	refuse_gigantic(_metadata, self, self->map, true);
+}
+
+TEST_F_TIMEOUT(gigantic, munmap_middle, 120)
+{
+	size_t odd = ODD_PAGE(self->ps);
+
+	check_marks(_metadata, self, self->map, 0);
+	ASSERT_EQ(0, munmap(self->map + odd, self->ps));
+	EXPECT_EQ(SIGSEGV, access_signal(self->map + odd, false));
+	EXPECT_EQ(0, wrong_marks(self, self->map, 0, odd, 1));
+	EXPECT_EQ(0, wrong_marks(self, self->map, odd + self->ps, PUD_BYTES, 1));
+	refuse_gigantic(_metadata, self, self->map, true);
+	put_marks(self, self->pages, 2);
+	EXPECT_EQ(0, wrong_marks(self, self->map, 0, odd, 2));
+	EXPECT_EQ(0, wrong_marks(self, self->map, odd + self->ps, PUD_BYTES, 2));
+}
+
+/* Moves the mapping, whose entries are there, and checks both places. */
+static void move_gigantic(struct __test_metadata *_metadata,
+			  gigantic_self *self, char *to)
+{
+	char *from = self->map;
+
+	check_marks(_metadata, self, from, 0);
+	/* so that the CPU knows where it is, the last that it did before */
+	EXPECT_EQ(0, access_signal(from, true));
+	ASSERT_EQ(to, mremap(from, PUD_BYTES, PUD_BYTES,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	self->map = to;
+	EXPECT_EQ(SIGSEGV, access_signal(from, true))
+		TH_LOG("the mapping is still where it was");
+	EXPECT_EQ(SIGSEGV, access_signal(from + PUD_BYTES - 1, true))
+		TH_LOG("the mapping is still where it was");
+	check_marks(_metadata, self, to, 1);
+	refuse_gigantic(_metadata, self, to, true);
+}
+
+TEST_F_TIMEOUT(gigantic, mremap, 120)
+{
+	char *to = reserve_aligned(PUD_BYTES, PUD_BYTES);
+
+	ASSERT_NE(MAP_FAILED, to);
+	move_gigantic(_metadata, self, to);
+}
+
+/* To where one entry cannot map it */
+TEST_F_TIMEOUT(gigantic, mremap_odd, 120)
+{
+	char *to = reserve_aligned(PUD_BYTES + PMD_BYTES, PUD_BYTES);
+
+	ASSERT_NE(MAP_FAILED, to);
+	move_gigantic(_metadata, self, to + PMD_BYTES);
 }
 
 /*
