@@ -173,30 +173,6 @@ static int stm_alloc_vmalloc(struct stm_buf *buf)
 	return 0;
 }
 
-static int stm_alloc_shmem(struct stm_buf *buf)
-{
-	struct page *page;
-	pgoff_t i;
-
-	buf->shmem = shmem_file_setup("dma-buf-kunit", buf->nr * PAGE_SIZE,
-				      mk_vma_flags(VMA_NORESERVE_BIT));
-	if (IS_ERR(buf->shmem)) {
-		int ret = PTR_ERR(buf->shmem);
-
-		buf->shmem = NULL;
-		return ret;
-	}
-	for (i = 0; i < buf->nr; i++) {
-		page = shmem_read_mapping_page(buf->shmem->f_mapping, i);
-		if (IS_ERR(page))
-			return PTR_ERR(page);
-		buf->pages[i] = page;
-		stm_fill(page, i);
-		set_page_dirty(page);
-	}
-	return 0;
-}
-
 /* Every page holds a reference of its own, as with the other kinds. */
 static int stm_alloc_folio(struct stm_buf *buf)
 {
@@ -230,7 +206,7 @@ static int stm_alloc(struct stm_buf *buf)
 		for (buf->nr = 0; *runs; runs++)
 			buf->nr += *runs;
 
-	if (buf->exp->memory == STM_RUNS) {
+	if (buf->exp->memory == STM_RUNS || buf->exp->memory == STM_CACHE) {
 		buf->pages = stm_alloc_runs(buf->exp->runs, buf->nr);
 		return buf->pages ? 0 : -ENOMEM;
 	}
@@ -240,8 +216,6 @@ static int stm_alloc(struct stm_buf *buf)
 		return -ENOMEM;
 	if (buf->exp->memory == STM_VMALLOC)
 		return stm_alloc_vmalloc(buf);
-	if (buf->exp->memory == STM_SHMEM)
-		return stm_alloc_shmem(buf);
 	return stm_alloc_folio(buf);
 }
 
@@ -260,8 +234,6 @@ static void stm_buf_free(struct kref *ref)
 		stm_free_pages(buf->pages, buf->nr);
 	}
 	stm_free_pages(buf->next, buf->nr);
-	if (buf->shmem)
-		fput(buf->shmem);
 	mutex_destroy(&buf->lock);
 	kfree(buf);
 }
@@ -321,6 +293,25 @@ static void stm_need(struct kunit *test, const struct stm_exporter *exp)
 		kunit_skip(test, "no CONFIG_DMABUF_DEBUG");
 }
 
+/* Make the pages those of the file as well; they leave the cache with it. */
+static int stm_fill_cache(struct stm_buf *buf)
+{
+	struct folio *folio;
+	pgoff_t i;
+	int ret;
+
+	for (i = 0; i < buf->nr; i++) {
+		folio = page_folio(buf->pages[i]);
+		ret = filemap_add_folio(buf->mapping, folio, i, GFP_KERNEL);
+		if (ret)
+			return ret;
+		folio_mark_uptodate(folio);
+		folio_unlock(folio);
+	}
+
+	return 0;
+}
+
 /* A new buffer of @exp, exported. It goes away with the test at the latest. */
 struct stm_buf *stm_buf_create(struct kunit *test,
 			       const struct stm_exporter *exp)
@@ -356,10 +347,9 @@ struct stm_buf *stm_buf_create(struct kunit *test,
 		kref_put(&buf->ref, stm_buf_free);
 		KUNIT_FAIL_AND_ABORT(test, "dma_buf_export: %d", ret);
 	}
-	/* As DRM does it: the address space need not be that of the inode. */
-	if (buf->shmem)
-		buf->dmabuf->file->f_mapping = buf->shmem->f_mapping;
 	buf->mapping = buf->dmabuf->file->f_mapping;
+	if (exp->memory == STM_CACHE)
+		KUNIT_ASSERT_EQ(test, stm_fill_cache(buf), 0);
 	return buf;
 }
 
@@ -575,7 +565,7 @@ void stm_expect_no_refs(struct kunit *test, struct stm_buf *buf)
 		want = folio_nr_pages(folio);
 		KUNIT_EXPECT_FALSE(test, folio_mapped(folio));
 		/* The page cache has references of its own, some of them lazy. */
-		if (!buf->shmem)
+		if (buf->exp->memory != STM_CACHE)
 			KUNIT_EXPECT_EQ(test, folio_ref_count(folio), want);
 	}
 }
@@ -1395,7 +1385,7 @@ static const struct stm_exporter stm_good[] = {
 	{ "vmf_insert_pfn, VM_PFNMAP alone", stm_mmap_pfnmap_only },
 	{ "vmf_insert_pfn in mmap and in fault", stm_mmap_prefault },
 	{ "vmf_insert_pfn of vmalloc", stm_mmap_fault_pfn, STM_VMALLOC },
-	{ "vmf_insert_pfn of shmem", stm_mmap_fault_pfn, STM_SHMEM },
+	{ "vmf_insert_pfn of page cache", stm_mmap_fault_pfn, STM_CACHE },
 	{ "remap_pfn_range", stm_mmap_remap },
 	{ "remap_pfn_range in one piece", stm_mmap_remap_once,
 	  .runs = stm_one_run },
@@ -2079,7 +2069,7 @@ static const struct stm_broken {
 	  { "st-half", stm_mmap_half },
 	  STM_AT_FAULT, "guard in finish_fault()" },
 	{ "page cache through map_pages",
-	  { "st-filemap", stm_mmap_filemap, STM_SHMEM },
+	  { "st-filemap", stm_mmap_filemap, STM_CACHE },
 	  STM_AT_FAULT, "guard in filemap_map_pages()" },
 	{ "vmf_insert_page_mkwrite in fault",
 	  { "st-mkwrite", stm_mmap_fault_mkwrite },

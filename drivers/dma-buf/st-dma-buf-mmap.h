@@ -23,13 +23,13 @@ struct stm_buf;
  * enum stm_memory - what a buffer is made of
  * @STM_RUNS: pages in physically contiguous runs, no two runs adjacent
  * @STM_VMALLOC: vmalloc_user() memory
- * @STM_SHMEM: the page cache of a shmem file
+ * @STM_CACHE: single pages that are in the page cache of the dma-buf's file
  * @STM_FOLIO: one folio of PMD order
  */
 enum stm_memory {
 	STM_RUNS,
 	STM_VMALLOC,
-	STM_SHMEM,
+	STM_CACHE,
 	STM_FOLIO,
 };
 
@@ -64,7 +64,6 @@ struct stm_exporter {
  * @pages: the pages of the buffer, by index
  * @nr: their number
  * @vaddr: kernel address, STM_VMALLOC only
- * @shmem: the file, STM_SHMEM only
  * @start: vm_pgoff that stands for page 0, if the exporter uses one
  * @table: a dma_buf_pfn_table, if the exporter uses one
  * @next: pages that the buffer moves to in the middle of a fault
@@ -90,7 +89,6 @@ struct stm_buf {
 	struct page **pages;
 	pgoff_t nr;
 	void *vaddr;
-	struct file *shmem;
 	pgoff_t start;
 	void *table;
 	struct page **next;

@@ -423,7 +423,7 @@ static uint64_t pfn_of(int pagemap, const char *addr)
 	return entry & (1ULL << 63) ? entry & ((1ULL << 55) - 1) : 0;
 }
 
-static char *eat_page_by_page(size_t limit, size_t *len)
+static char *eat_page_by_page(size_t limit, size_t spare, size_t *len)
 {
 	char *area;
 	size_t n;
@@ -433,7 +433,7 @@ static char *eat_page_by_page(size_t limit, size_t *len)
 	if (area == MAP_FAILED)
 		return NULL;
 	madvise(area, limit, MADV_NOHUGEPAGE);
-	for (n = 0; n < limit && mem_free() > KEEP_FREE; n += MiB)
+	for (n = 0; n < limit && mem_free() > KEEP_FREE + spare; n += MiB)
 		touch(area + n, MiB);
 	*len = n;
 	return area;
@@ -540,7 +540,8 @@ static const char *break_memory(int order, size_t size)
 	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	limit = keep + read_number("/proc/meminfo", "MemTotal:") * KiB / 4;
 	pieces = malloc(limit / 4096 * sizeof(*pieces));
-	area = eat_page_by_page(limit, &len);
+	/* the list is written later, and qsort() takes as much once more */
+	area = eat_page_by_page(limit, 2 * (limit / 4096 * sizeof(*pieces)), &len);
 	if (pagemap < 0 || !pieces || !area)
 		return "memory-cannot-be-taken-page-by-page";
 	nr = len / 4096;
