@@ -36,9 +36,9 @@ static int check_pud(pud_t *pud, unsigned long addr, unsigned long next,
 
 /*
  * remap_pfn_range() takes less than 50 instructions to make an entry, so it pays
- * to look at eight of them at a time for as long as all are special.
+ * to look at 16 of them at a time for as long as all are special.
  */
-#define PTE_BATCH	8
+#define PTE_BATCH	16
 
 static bool ptes_are_special(pte_t *pte)
 {

@@ -332,6 +332,7 @@ static void measure_alloc(const char *name, const char *heap, size_t size)
 #define ORDERS		11
 #define NR_HUGE		"/proc/sys/vm/nr_hugepages"
 #define KEEP_FREE	(40 * MiB)
+#define UNCOUNTED	(1UL << 30)	/* blocks: more than any buffer takes */
 
 /* Blocks of each order outside of CMA; the DMA zone lets a heap have some of its own */
 static bool read_free_blocks(unsigned long *blocks, bool dma)
@@ -341,6 +342,7 @@ static bool read_free_blocks(unsigned long *blocks, bool dma)
 	int at, step;
 	unsigned int order;
 	bool any = false;
+	bool many;
 	FILE *f;
 
 	memset(blocks, 0, ORDERS * sizeof(*blocks));
@@ -357,11 +359,13 @@ static bool read_free_blocks(unsigned long *blocks, bool dma)
 		any = true;
 		for (order = 0; order < ORDERS; order++) {
 			/* ">100000" where the kernel stopped counting */
-			at += strspn(line + at, " >");
+			step = strspn(line + at, " >");
+			many = memchr(line + at, '>', step);
+			at += step;
 			if (sscanf(line + at, "%lu%n", &n, &step) != 1)
 				break;
 			at += step;
-			blocks[order] += n;
+			blocks[order] += many ? UNCOUNTED : n;
 		}
 	}
 	fclose(f);
