@@ -314,18 +314,17 @@ static vm_fault_t pfnmap_fault_pages(const struct pfnmap *map,
  * lie in the vma, and all that it maps in one run, at an aligned pfn.
  */
 static bool pfnmap_huge_pfn(const struct pfnmap *map, unsigned long addr,
-			    unsigned int order, unsigned long *pfn)
+			    unsigned long *pfn)
 {
-	unsigned long size = PAGE_SIZE << order;
-	unsigned long begin = ALIGN_DOWN(addr, size);
+	unsigned long begin = ALIGN_DOWN(addr, PMD_SIZE);
 	struct dma_buf_pfn_run run = {};
 	pgoff_t first;
 
-	/* The huge functions know vm_page_prot only. */
+	/* vmf_insert_pfn_pmd() knows vm_page_prot only. */
 	if (pgprot_val(map->prot) != pgprot_val(map->vma->vm_page_prot))
 		return false;
 
-	if (!range_in_vma(map->vma, begin, begin + size))
+	if (!range_in_vma(map->vma, begin, begin + PMD_SIZE))
 		return false;
 
 	first = pfnmap_index(map, begin);
@@ -333,8 +332,8 @@ static bool pfnmap_huge_pfn(const struct pfnmap *map, unsigned long addr,
 		return false;
 
 	*pfn = run.pfn + first - run.index;
-	return run.index + run.nr - first >= 1UL << order &&
-	       IS_ALIGNED(*pfn, 1UL << order);
+	return run.index + run.nr - first >= PHYS_PFN(PMD_SIZE) &&
+	       IS_ALIGNED(*pfn, PHYS_PFN(PMD_SIZE));
 }
 
 static bool pmd_is_table(pmd_t *pmd)
@@ -348,33 +347,33 @@ static bool pmd_is_table(pmd_t *pmd)
  * Entries of a writable vma are writable from the start, whatever the access:
  * nobody waits for a notification of the first write, and KVM fails a write of
  * its guest to an entry that is there and read-only.
+ *
+ * There are none of pud size. Where a vma is split, mm_find_pmd() would take the
+ * memory that such an entry maps for a page table; and a fault for each 2 MiB of
+ * 1 GiB costs less than the CPU's access to the pages.
  */
 static vm_fault_t pfnmap_fault_huge(const struct pfnmap *map,
 				    struct vm_fault *vmf, unsigned int order)
 {
-	bool write = vmf->vma->vm_flags & VM_WRITE;
 	unsigned long pfn;
 
 	/*
 	 * While this fault waited for the driver's lock, another one may have
 	 * made a page table here, and the buffer may have moved since.
 	 */
-	if (order == PMD_ORDER && pmd_is_table(vmf->pmd))
+	if (order != PMD_ORDER || pmd_is_table(vmf->pmd))
 		return VM_FAULT_FALLBACK;
 
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && order == PMD_ORDER &&
-	    pfnmap_huge_pfn(map, vmf->address, order, &pfn))
-		return vmf_insert_pfn_pmd(vmf, pfn, write);
-
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && order == PUD_ORDER &&
-	    pfnmap_huge_pfn(map, vmf->address, order, &pfn))
-		return vmf_insert_pfn_pud(vmf, pfn, write);
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) &&
+	    pfnmap_huge_pfn(map, vmf->address, &pfn))
+		return vmf_insert_pfn_pmd(vmf, pfn,
+					  vmf->vma->vm_flags & VM_WRITE);
 
 	/*
 	 * Fill the empty page table right here: unlike ->fault, ->huge_fault
 	 * may do so under the lock of the vma, which spares the mmap lock.
 	 */
-	if (order == PMD_ORDER && pmd_none(pmdp_get_lockless(vmf->pmd)))
+	if (pmd_none(pmdp_get_lockless(vmf->pmd)))
 		return pfnmap_fault_pages(map, vmf->address);
 
 	return VM_FAULT_FALLBACK;
