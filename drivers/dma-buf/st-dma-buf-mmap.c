@@ -1091,6 +1091,17 @@ static int stm_mmap_vmalloc(struct stm_buf *buf, struct vm_area_struct *vma)
 	return ret ?: stm_install(buf, vma, &stm_eager_vm_ops, 0);
 }
 
+/* vm_insert_page() used to be a BUG() then. */
+static int stm_mmap_insert_page_pfnmap(struct stm_buf *buf,
+				       struct vm_area_struct *vma)
+{
+	int ret;
+
+	vm_flags_set(vma, STM_PFN_FLAGS);
+	ret = stm_insert_pages(buf, vma, 0, vma_pages(vma));
+	return ret ?: stm_install(buf, vma, &stm_eager_vm_ops, 0);
+}
+
 /* vm_insert_pages() used to set VM_MIXEDMAP on top and carry on. */
 static int stm_mmap_insert_pages_pfnmap(struct stm_buf *buf,
 					struct vm_area_struct *vma)
@@ -2037,6 +2048,9 @@ static const struct stm_broken {
 	{ "remap_vmalloc_range",
 	  { "st-vmalloc", stm_mmap_vmalloc, STM_VMALLOC },
 	  STM_AT_MMAP, "rule C1" },
+	{ "vm_insert_page under VM_PFNMAP",
+	  { "st-insert-page-pfn", stm_mmap_insert_page_pfnmap },
+	  STM_IN_MMAP, "vm_insert_page() fails" },
 	{ "vm_insert_pages under VM_PFNMAP",
 	  { "st-insert-pages", stm_mmap_insert_pages_pfnmap },
 	  STM_IN_MMAP, "vm_insert_pages() fails" },
