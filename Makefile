@@ -12,9 +12,11 @@ FORCE ?=
 LONG ?=
 FROM ?=
 RANGE ?=
-export BASE ARCH KERNEL BASELINE JOBS KVM DEBUG FORCE LONG FROM RANGE
+TOPIC ?=
+FILE ?=
+export BASE ARCH KERNEL BASELINE JOBS KVM DEBUG FORCE LONG FROM RANGE TOPIC FILE
 
-targets := demo test bench series check-series tree image shell check compile-matrix refresh kunit i915 selftests clean
+targets := demo test bench topics series check-series tree image shell check check-driver compile-matrix refresh kunit i915 selftests clean
 
 .PHONY: help $(targets)
 .NOTPARALLEL:

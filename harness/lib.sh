@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034 # used by those who source this
-# Sourced by every script of the harness: names, messages, results.
+# Sourced by every script of the harness, make targets and step/ alike: names, messages, results.
 
 set -eu
 LC_ALL=C.UTF-8
@@ -9,7 +9,7 @@ umask 022
 # make's own variables would override the kernel's (ARCH=, KERNEL= on our command line)
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CDPATH
 
-TOP=$(cd "$(dirname "$0")/.." && pwd -P)
+TOP=$(cd "$(dirname "$0")" && while [ ! -f harness/lib.sh ]; do cd ..; done && pwd -P)
 BASE=${BASE:-mainline}
 ARCH=${ARCH:-x86_64}
 KERNEL=${KERNEL:-}
@@ -32,12 +32,26 @@ QUEUE=$TOP/patches/$BASE
 # first word after KEY in patches/BASE/base, or all of them
 base_field() { sed -n "s/^$1[ 	][ 	]*//p" "$QUEUE/base"; }
 
+# Topics of the queue in order, and what patches/BASE/TOPIC holds
+topics() { sed 's/#.*//; s/[ 	]*$//; /^$/d' "$QUEUE/series"; }
+topic_patches() { (cd "$QUEUE" && find "$1" -name '[0-9]*.patch' | sort); }
+topic_field() { sed -n "s/^$2:[ 	]*//p" "$QUEUE/$1/topic"; }
+# topic_needs TOPIC: the topics that it needs, with those that these need, in the order of the series
+topic_needs() {
+	_needs=" $(topic_field "$1" Needs) "
+	for _t in $(topics | tac); do
+		case $_needs in *" $_t "*) _needs="$_needs$(topic_field "$_t" Needs) " ;; esac
+	done
+	for _t in $(topics); do case $_needs in *" $_t "*) echo "$_t" ;; esac; done
+}
+
 ARCHFILE=$TOP/harness/arch/$ARCH
 [ -f "$ARCHFILE" ] || die "ARCH=$ARCH: no such architecture here; there is: $(cd "$TOP/harness/arch" && echo *)"
 
 # A user's own kernel gets a directory of its own beside Debian's
 if [ -n "$KERNEL" ]; then
-	KERNEL=$(cd "$KERNEL" 2>/dev/null && pwd -P) || die "KERNEL: no such directory"
+	[ -d "$KERNEL" ] || die "KERNEL=$KERNEL: no such directory"
+	KERNEL=$(cd "$KERNEL" && pwd -P)
 	WORK=$TOP/build/$BASE-$(basename "$KERNEL")-$(printf %s "$KERNEL" | cksum | cut -d' ' -f1)
 else
 	WORK=$TOP/build/$BASE
@@ -92,3 +106,6 @@ warnings_of() {
 	sed -n -e "s|$1/||g" -e 's/^\(\.\.\/\)*//' \
 		-e 's/^\([^ :]*\.[chS]\):[0-9]*:\([0-9]*:\)\{0,1\} \(.*\(warning\|error\): .*\)$/\1: \3/p' | sort
 }
+
+# variants PREFIX: the exporters of the selftest whose names begin with it
+variants() { sed -n "s/^EXPORTER(\\($1[a-z0-9_]*\\)).*/\\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }

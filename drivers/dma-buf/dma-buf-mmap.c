@@ -1,25 +1,569 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dma-buf: the contract for userspace mappings
+ * dma-buf: mapping a buffer into userspace
  *
  * A mapping of a dma-buf is never ordinary memory: no form of get_user_pages()
- * succeeds on it. Whatever an exporter's mmap callback did, a vma that would
- * not keep that promise does not leave this file. The rules C1 to C7 and their
- * reasons are in Documentation/driver-api/dma-buf-mmap.rst.
+ * succeeds on it. An exporter that tells where its memory is, by
+ * &dma_buf_ops.get_phys, has the core map it. One that maps by itself, by
+ * &dma_buf_ops.mmap, is checked afterwards. The rules and their reasons are in
+ * Documentation/driver-api/dma-buf-mmap.rst.
  */
 
 #define pr_fmt(fmt) "dma-buf: " fmt
 
+#include <linux/cacheflush.h>
 #include <linux/dma-buf.h>
+#include <linux/export.h>
+#include <linux/highmem.h>
+#include <linux/huge_mm.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/overflow.h>
+#include <linux/pagemap.h>
 #include <linux/pagewalk.h>
-#include <linux/unroll.h>
+#include <linux/slab.h>
 
 #include <trace/events/dma_buf.h>
 
 #include "dma-buf-mmap.h"
 
+/**
+ * dma_buf_mmap_check_size - check that a mapping lies within a buffer
+ * @dmabuf: the buffer
+ * @pgoff: first page of the buffer to map
+ * @nr_pages: number of pages to map
+ *
+ * Return: 0, -EOVERFLOW if @pgoff is so large that the end of the mapping wraps
+ *	   around, -EINVAL if the buffer ends before the mapping.
+ */
+int dma_buf_mmap_check_size(const struct dma_buf *dmabuf, pgoff_t pgoff,
+			    unsigned long nr_pages)
+{
+	pgoff_t end;
+
+	if (check_add_overflow(pgoff, nr_pages, &end))
+		return -EOVERFLOW;
+
+	return end > dmabuf->size >> PAGE_SHIFT ? -EINVAL : 0;
+}
+
+/**
+ * struct dma_buf_phys_table - where the memory of a buffer is, in ranges
+ * @nr_pages: number of pages in all ranges
+ * @nr_ranges: number of ranges
+ * @max_ranges: number of ranges there is room for
+ * @ranges: sorted by @pgoff, the page of the buffer at which a range begins. It
+ *	    ends where the next one begins, the last one at @nr_pages.
+ */
+struct dma_buf_phys_table {
+	pgoff_t nr_pages;
+	unsigned long nr_ranges;
+	unsigned long max_ranges;
+	struct {
+		pgoff_t pgoff;
+		phys_addr_t paddr;
+	} ranges[] __counted_by(max_ranges);
+};
+
+/**
+ * dma_buf_phys_table_alloc - allocate an empty table of ranges
+ * @max_ranges: number of ranges that the table can hold
+ *
+ * For an exporter that allocates its buffer in pieces. An sg list would have to
+ * be walked from its start to find a page; this finds it in O(log n) for n
+ * ranges, and takes two words a range.
+ *
+ * Context: Process context. May sleep.
+ * Return: the table, to be freed with kvfree(), or NULL.
+ */
+struct dma_buf_phys_table *dma_buf_phys_table_alloc(unsigned long max_ranges)
+{
+	struct dma_buf_phys_table *table;
+
+	table = kvmalloc_flex(*table, ranges, max_ranges);
+	if (!table)
+		return NULL;
+
+	table->max_ranges = max_ranges;
+	table->nr_ranges = 0;
+	table->nr_pages = 0;
+
+	return table;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_phys_table_alloc, "DMA_BUF");
+
+static phys_addr_t phys_table_end(const struct dma_buf_phys_table *table)
+{
+	unsigned long last = table->nr_ranges - 1;
+
+	return table->ranges[last].paddr +
+	       PFN_PHYS(table->nr_pages - table->ranges[last].pgoff);
+}
+
+/**
+ * dma_buf_phys_table_add - append physically contiguous memory to a table
+ * @table: the table
+ * @paddr: physical address, page aligned
+ * @nr_pages: number of pages, at least one
+ *
+ * Memory that goes on where the last range ends makes that range longer.
+ *
+ * Context: Any. The caller makes sure that nobody else uses @table meanwhile.
+ * Return: 0, or -ENOSPC if @table is full.
+ */
+int dma_buf_phys_table_add(struct dma_buf_phys_table *table, phys_addr_t paddr,
+			   unsigned long nr_pages)
+{
+	if (!table->nr_ranges || phys_table_end(table) != paddr) {
+		if (table->nr_ranges == table->max_ranges)
+			return -ENOSPC;
+		table->ranges[table->nr_ranges].pgoff = table->nr_pages;
+		table->ranges[table->nr_ranges].paddr = paddr;
+		table->nr_ranges++;
+	}
+	table->nr_pages += nr_pages;
+
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_phys_table_add, "DMA_BUF");
+
+/* The last range that begins at or before @pgoff. */
+static unsigned long phys_table_search(const struct dma_buf_phys_table *table,
+				       pgoff_t pgoff)
+{
+	unsigned long lo = 0, hi = table->nr_ranges;
+
+	while (hi - lo > 1) {
+		unsigned long mid = lo + (hi - lo) / 2;
+
+		if (table->ranges[mid].pgoff <= pgoff)
+			lo = mid;
+		else
+			hi = mid;
+	}
+
+	return lo;
+}
+
+/**
+ * dma_buf_phys_from_table - find the memory of a buffer that has a table
+ * @table: the table
+ * @pgoff: page of the buffer to begin with, less than the pages in @table
+ * @vec: filled with the physically contiguous ranges from @pgoff on
+ * @nr: number of entries in @vec, at least one
+ *
+ * What an exporter that keeps such a table returns from its
+ * &dma_buf_ops.get_phys.
+ *
+ * Context: Any. Nobody may add to @table meanwhile.
+ * Return: number of entries of @vec that were filled.
+ */
+int dma_buf_phys_from_table(const struct dma_buf_phys_table *table,
+			    pgoff_t pgoff, struct phys_vec *vec,
+			    unsigned int nr)
+{
+	unsigned long slot = phys_table_search(table, pgoff);
+	unsigned int i;
+
+	for (i = 0; i < nr && slot < table->nr_ranges; i++, slot++) {
+		pgoff_t skip = pgoff - table->ranges[slot].pgoff;
+		pgoff_t end = slot + 1 < table->nr_ranges ?
+			      table->ranges[slot + 1].pgoff : table->nr_pages;
+
+		vec[i].paddr = table->ranges[slot].paddr + PFN_PHYS(skip);
+		vec[i].len = (end - pgoff) << PAGE_SHIFT;
+		pgoff = end;
+	}
+
+	return i;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_phys_from_table, "DMA_BUF");
+
 #ifdef CONFIG_MMU
+/**
+ * dma_buf_phys_from_pages - find the memory of a buffer that is an array of pages
+ * @pages: all pages of the buffer
+ * @nr_pages: number of entries in @pages
+ * @pgoff: page of the buffer to begin with, less than @nr_pages
+ * @vec: filled with the physically contiguous ranges from @pgoff on
+ * @nr: number of entries in @vec
+ *
+ * What an exporter that keeps such an array returns from its
+ * &dma_buf_ops.get_phys. The time this takes is in proportion to the number of
+ * pages found, which is at most what one page table maps.
+ *
+ * Context: Any.
+ * Return: number of entries of @vec that were filled.
+ */
+int dma_buf_phys_from_pages(struct page **pages, unsigned long nr_pages,
+			    pgoff_t pgoff, struct phys_vec *vec,
+			    unsigned int nr)
+{
+	unsigned long left = min_t(unsigned long, nr_pages - pgoff,
+				   PTRS_PER_PTE);
+	unsigned int i;
+
+	pages += pgoff;
+	for (i = 0; i < nr && left; i++) {
+		unsigned long n = num_pages_contiguous(pages, left);
+
+		vec[i].paddr = page_to_phys(*pages);
+		vec[i].len = n << PAGE_SHIFT;
+		pages += n;
+		left -= n;
+	}
+
+	return i;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_phys_from_pages, "DMA_BUF");
+
+/* An entry that allows the access, with its page table locked. */
+static int follow_entry(struct follow_pfnmap_args *args, bool write)
+{
+	if (follow_pfnmap_start(args))
+		return -EFAULT;
+	if (!write || args->writable)
+		return 0;
+
+	follow_pfnmap_end(args);
+
+	return -EFAULT;
+}
+
+/* Find the entry at an address. If it is not there, fault it in. */
+static int follow_or_fault(struct follow_pfnmap_args *args, bool write)
+{
+	unsigned int flags = FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0);
+	vm_fault_t ret;
+
+	if (!follow_entry(args, write))
+		return 0;
+
+	ret = handle_mm_fault(args->vma, args->address, flags, NULL);
+	if (ret & VM_FAULT_ERROR)
+		return vm_fault_to_errno(ret, 0);
+
+	return follow_entry(args, write);
+}
+
+/* Device memory, or memory that the kernel may not have mapped. */
+static int access_no_page(struct vm_area_struct *vma, unsigned long addr,
+			  void *buf, int len, int write, bool ram)
+{
+	if (!IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT) || ram)
+		return -EIO;
+
+	return generic_access_phys(vma, addr, buf, len, write);
+}
+
+/**
+ * dma_buf_vm_access - read or write a mapping on behalf of a debugger
+ * @vma: the mapping, which is VM_PFNMAP and no COW mapping
+ * @addr: user address in @vma
+ * @buf: kernel memory to copy from or to
+ * @len: number of bytes
+ * @write: whether to write to the mapping
+ *
+ * The &vm_operations_struct.access of a mapping of a dma-buf, which ptrace() and
+ * /proc/PID/mem depend on as get_user_pages() fails there. Exporters that leave
+ * the vm_ops alone have it, others can use it in vm_ops of their own.
+ *
+ * Copies within one page; the caller comes back for the rest. An entry that is
+ * missing is faulted in, so nothing but the page table is needed to find the
+ * memory. As get_user_pages() does for a shared mapping, this reads what could
+ * be made readable and writes only where the process itself may write.
+ *
+ * RAM is accessed through the kernel's own mapping of it. Where @vma is not
+ * cached that is not coherent with it, on an architecture where this matters,
+ * just as it is not for get_user_pages(). Like all access by a CPU, it is
+ * coherent with a device only between DMA_BUF_IOCTL_SYNC calls.
+ *
+ * Context: Process context, with the mmap lock held. May sleep. The copy is made
+ *	    under the page table lock, so the memory cannot move meanwhile.
+ * Return: number of bytes copied, or a negative errno: -EFAULT if @vma does not
+ *	   allow the access or nothing can be mapped at @addr, -EHWPOISON, -EIO
+ *	   for memory that the kernel cannot access, -EINVAL for a vma that is not
+ *	   a pfn mapping, or -ENOMEM.
+ */
+int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
+		      void *buf, int len, int write)
+{
+	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
+	const int offset = offset_in_page(addr);
+	struct page *page;
+	void *vaddr;
+	bool ram;
+	int ret;
+
+	/* A page of a COW mapping is not the exporter's. */
+	if (!vma_is_pfnmap_only(vma) || vma_is_cow_mapping(vma))
+		return -EINVAL;
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
+		return -EFAULT;
+
+	ret = follow_or_fault(&args, write);
+	if (ret)
+		return ret;
+
+	page = pfn_to_online_page(args.pfn);
+	if (!page || PageReserved(page)) {
+		ram = page_is_ram(args.pfn);
+		follow_pfnmap_end(&args);
+		return access_no_page(vma, addr, buf, len, write, ram);
+	}
+
+	ret = -EHWPOISON;
+	if (PageHWPoison(page))
+		goto out;
+
+	len = min_t(int, len, PAGE_SIZE - offset);
+	vaddr = kmap_local_page(page);
+	if (write)
+		copy_to_user_page(vma, page, addr, vaddr + offset, buf, len);
+	else
+		copy_from_user_page(vma, page, addr, buf, vaddr + offset, len);
+	kunmap_local(vaddr);
+	ret = len;
+out:
+	follow_pfnmap_end(&args);
+
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_vm_access, "DMA_BUF");
+
+static struct dma_buf *vma_dma_buf(const struct vm_area_struct *vma)
+{
+	return vma->vm_file->private_data;
+}
+
+/*
+ * Ask the exporter for the memory from @pgoff on. The caller has made sure that
+ * @pgoff lies within the buffer.
+ */
+static int get_phys(struct dma_buf *dmabuf, pgoff_t pgoff,
+		    struct phys_vec *vec, unsigned int nr)
+{
+	int ret = dmabuf->ops->get_phys(dmabuf, pgoff, vec, nr);
+
+	if (WARN_ONCE(!ret || ret > (int)nr, "%ps returned %d ranges of %u\n",
+		      dmabuf->ops->get_phys, ret, nr))
+		return -EINVAL;
+
+	return ret;
+}
+
+static vm_fault_t phys_fault_error(int err)
+{
+	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+
+/*
+ * Not every architecture keeps this bit in vm_page_prot when the flags of the
+ * vma change, so it cannot be left there by mmap.
+ */
+static pgprot_t phys_prot(const struct vm_area_struct *vma)
+{
+	if (vma_dma_buf(vma)->decrypted)
+		return pgprot_decrypted(vma->vm_page_prot);
+
+	return vma->vm_page_prot;
+}
+
+/* Goes through a buffer page by page. */
+struct phys_iter {
+	struct dma_buf *dmabuf;
+	pgoff_t pgoff;			/* the next page of the buffer */
+	unsigned long pfn;		/* its pfn, if @left is not 0 */
+	unsigned long left;		/* pages left in @vec[@cur] */
+	int cur, nr;
+	struct phys_vec vec[32];
+};
+
+static int phys_iter_next_vec(struct phys_iter *iter)
+{
+	if (++iter->cur >= iter->nr) {
+		iter->nr = get_phys(iter->dmabuf, iter->pgoff, iter->vec,
+				    ARRAY_SIZE(iter->vec));
+		if (iter->nr < 0)
+			return iter->nr;
+		iter->cur = 0;
+	}
+	iter->pfn = PHYS_PFN(iter->vec[iter->cur].paddr);
+	iter->left = iter->vec[iter->cur].len >> PAGE_SHIFT;
+
+	if (WARN_ONCE(!iter->left, "%ps returned a range without a page\n",
+		      iter->dmabuf->ops->get_phys))
+		return -EINVAL;
+
+	return 0;
+}
+
+static int phys_iter_fill(struct phys_iter *iter, unsigned long *pfns,
+			  unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!iter->left) {
+			int err = phys_iter_next_vec(iter);
+
+			if (err)
+				return err;
+		}
+		pfns[i] = iter->pfn++;
+		iter->left--;
+		iter->pgoff++;
+	}
+
+	return 0;
+}
+
+/*
+ * Fill the page table around the fault, as far as the vma goes: an entry more
+ * costs much less than a fault.
+ */
+static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
+{
+	const unsigned long begin = ALIGN_DOWN(vmf->address, PMD_SIZE);
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = max(begin, vma->vm_start);
+	const unsigned long last = min(begin + PMD_SIZE - 1, vma->vm_end - 1);
+	struct phys_iter iter = {
+		.dmabuf = vma_dma_buf(vma),
+		.pgoff = linear_page_index(vma, addr),
+	};
+	unsigned long left = ((last - addr) >> PAGE_SHIFT) + 1;
+	const pgprot_t prot = phys_prot(vma);
+	unsigned long pfns[64];
+
+	while (left) {
+		unsigned int nr = min(left, ARRAY_SIZE(pfns));
+		vm_fault_t ret;
+		int err;
+
+		err = phys_iter_fill(&iter, pfns, nr);
+		if (err)
+			return phys_fault_error(err);
+		ret = vmf_insert_pfns(vmf, addr, pfns, nr, prot);
+		if (ret != VM_FAULT_NOPAGE)
+			return ret;
+		addr += nr * PAGE_SIZE;
+		left -= nr;
+	}
+
+	return VM_FAULT_NOPAGE;
+}
+
+/* Find the pfn for a huge entry at the address of the fault, if one fits. */
+static bool phys_huge_pfn(struct vm_fault *vmf, unsigned long *pfn)
+{
+	const unsigned long begin = ALIGN_DOWN(vmf->address, PMD_SIZE);
+	struct vm_area_struct *vma = vmf->vma;
+	struct dma_buf *dmabuf = vma_dma_buf(vma);
+	struct phys_vec vec;
+
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		return false;
+	/* vmf_insert_pfn_pmd() knows vm_page_prot only. */
+	if (dmabuf->decrypted)
+		return false;
+	if (!range_in_vma(vma, begin, begin + PMD_SIZE))
+		return false;
+	if (get_phys(dmabuf, linear_page_index(vma, begin), &vec, 1) < 0)
+		return false;
+
+	*pfn = PHYS_PFN(vec.paddr);
+
+	return vec.len >= PMD_SIZE && IS_ALIGNED(vec.paddr, PMD_SIZE);
+}
+
+/*
+ * Entries of a writable vma are writable from the start, whatever the access:
+ * nobody waits to be told of the first write, and KVM fails a write of its guest
+ * to an entry that is there and read-only.
+ *
+ * There are none of pud size. A fault for each pmd costs less than the CPU's
+ * access to the memory, and no exporter is known to need them.
+ */
+static vm_fault_t dma_buf_phys_huge_fault(struct vm_fault *vmf,
+					  unsigned int order)
+{
+	unsigned long pfn;
+
+	/* With a page table there already, ->fault is going to be called. */
+	if (order != PMD_ORDER || !pmd_none(pmdp_get_lockless(vmf->pmd)))
+		return VM_FAULT_FALLBACK;
+
+	if (phys_huge_pfn(vmf, &pfn))
+		return vmf_insert_pfn_pmd(vmf, pfn,
+					  vmf->vma->vm_flags & VM_WRITE);
+
+	/* Right here, as ->fault needs the mmap lock and this does not. */
+	return phys_fault_pages(vmf);
+}
+
+static vm_fault_t dma_buf_phys_fault(struct vm_fault *vmf)
+{
+	return phys_fault_pages(vmf);
+}
+
+static const struct vm_operations_struct dma_buf_phys_vm_ops = {
+	.fault = dma_buf_phys_fault,
+	.huge_fault = dma_buf_phys_huge_fault,
+	.access = dma_buf_vm_access,
+};
+
+/*
+ * What is written to a private mapping is anonymous memory, which
+ * get_user_pages() may have. One that nobody can write to is as good as a shared
+ * one, if nobody can make it writable later.
+ */
+static int desc_deny_cow(struct vm_area_desc *desc)
+{
+	if (!vma_desc_is_cow_mapping(desc))
+		return 0;
+	if (vma_desc_test(desc, VMA_WRITE_BIT))
+		return -EINVAL;
+
+	vma_desc_clear_flags(desc, VMA_MAYWRITE_BIT);
+
+	return 0;
+}
+
+/**
+ * dma_buf_mmap_desc - set up the mapping of a buffer that has get_phys
+ * @dmabuf: the buffer
+ * @desc: describes the vma to be, whose file is that of @dmabuf, and which lies
+ *	  within the buffer
+ *
+ * Nothing is mapped before a fault. The vma can be found through the file then,
+ * so that unmap_mapping_range() misses no entry.
+ *
+ * Return: 0, or -EINVAL for a private mapping that is writable.
+ */
+int dma_buf_mmap_desc(struct dma_buf *dmabuf, struct vm_area_desc *desc)
+{
+	int ret;
+
+	ret = desc_deny_cow(desc);
+	if (ret)
+		return ret;
+
+	vma_desc_set_flags(desc, VMA_PFNMAP_BIT, VMA_DONTEXPAND_BIT,
+			   VMA_DONTDUMP_BIT);
+	desc->vm_ops = &dma_buf_phys_vm_ops;
+	desc->private_data = NULL;
+
+	return 0;
+}
+
+/*
+ * The vm_ops of a mapping that an exporter makes by itself, unless it has some
+ * of its own. A vma without any counts as anonymous memory.
+ */
+static const struct vm_operations_struct dma_buf_vm_ops = {
+	.access = dma_buf_vm_access,
+};
+
 static int check_pud(pud_t *pud, unsigned long addr, unsigned long next,
 		     struct mm_walk *walk)
 {
@@ -34,60 +578,30 @@ static int check_pud(pud_t *pud, unsigned long addr, unsigned long next,
 	return pud_special(val) ? 0 : -EINVAL;
 }
 
-/*
- * remap_pfn_range() takes less than 50 instructions to make an entry, so it pays
- * to look at 16 of them at a time for as long as all are special, and not to
- * read them by ptep_get(), whose READ_ONCE() takes one instruction more each.
- * Nothing but the hardware's accessed and dirty bits can change in a vma that is
- * not mapped yet.
- */
-#define PTE_BATCH	16
-
-static bool ptes_are_special(const pte_t *pte)
-{
-	unsigned long special = ~0UL;
-
-	unrolled_full
-	for (unsigned int i = 0; i < PTE_BATCH; i++)
-		special &= pte_special(pte[i]);
-
-	return special;
-}
-
-static int check_ptes(pte_t *pte, const pte_t *end)
-{
-	while (pte + PTE_BATCH <= end && ptes_are_special(pte))
-		pte += PTE_BATCH;
-
-	for (; pte < end; pte++) {
-		pte_t val = ptep_get(pte);
-
-		if (!pte_none(val) && !pte_special(val))
-			return -EINVAL;
-	}
-
-	return 0;
-}
-
 static int check_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 		     struct mm_walk *walk)
 {
 	pmd_t val = pmdp_get_lockless(pmd);
+	pte_t *start_pte, *pte;
 	spinlock_t *ptl;
-	pte_t *pte;
-	int ret;
+	int ret = 0;
 
 	walk->action = ACTION_CONTINUE;
 
 	if (pmd_present(val) && pmd_leaf(val))
 		return pmd_special(val) ? 0 : -EINVAL;
 
-	pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
-	if (!pte)
+	start_pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	if (!start_pte)
 		return 0;
 
-	ret = check_ptes(pte, pte + ((next - addr) >> PAGE_SHIFT));
-	pte_unmap_unlock(pte, ptl);
+	for (pte = start_pte; addr < next && !ret; pte++, addr += PAGE_SIZE) {
+		pte_t entry = ptep_get(pte);
+
+		if (!pte_none(entry) && !pte_special(entry))
+			ret = -EINVAL;
+	}
+	pte_unmap_unlock(start_pte, ptl);
 
 	return ret;
 }
@@ -100,28 +614,34 @@ static const struct mm_walk_ops check_walk_ops = {
 
 /*
  * Whether all that the exporter put into the page tables is special. What comes
- * later is up to the mm, which does not map a normal page into a VM_PFNMAP vma.
- *
- * An exporter that handles faults has put nothing there yet, unless it does so
- * in two places. That is worth a walk with CONFIG_DMABUF_DEBUG only, for the
- * walk takes time in proportion to the mapping, and mmap() does not otherwise.
+ * later is up to the mm, which does not map a normal page into such a vma.
  */
 static bool entries_are_special(struct vm_area_struct *vma)
 {
 	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
-		return true;
-	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG) && vma->vm_ops->fault)
 		return true;
 
 	return !walk_page_range_vma(vma, vma->vm_start, vma->vm_end,
 				    &check_walk_ops, NULL);
 }
 
+/* To the mm, the special entries of such a vma are normal ones again. */
+static bool finds_normal_pages(const struct vm_area_struct *vma)
+{
+#ifdef CONFIG_FIND_NORMAL_PAGE
+	return vma->vm_ops->find_normal_page;
+#else
+	return false;
+#endif
+}
+
 static const char *broken_rule(const struct dma_buf *dmabuf,
 			       struct vm_area_struct *vma)
 {
-	if ((vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) != VM_PFNMAP)
+	if (!vma_is_pfnmap_only(vma) || vma_test(vma, VMA_HUGETLB_BIT))
 		return "C1: the vma has to be VM_PFNMAP and not VM_MIXEDMAP";
+	if (finds_normal_pages(vma))
+		return "C1: vm_ops must not have find_normal_page";
 	if (vma_is_cow_mapping(vma))
 		return "C2: the vma must not become a COW mapping";
 	if (!entries_are_special(vma))
@@ -139,6 +659,8 @@ static const char *broken_rule(const struct dma_buf *dmabuf,
  */
 static void undo_mmap(struct vm_area_struct *vma)
 {
+	/* The mm would take the file for one of hugetlbfs. */
+	vm_flags_clear(vma, VM_HUGETLB);
 	zap_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 
 	if (vma->vm_ops->close)
@@ -148,50 +670,30 @@ static void undo_mmap(struct vm_area_struct *vma)
 	vma->vm_private_data = NULL;
 }
 
-static int check_contract(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+/* Like desc_deny_cow(). */
+static int deny_cow(struct vm_area_struct *vma)
 {
-	const char *rule = broken_rule(dmabuf, vma);
-
-	if (!rule)
+	if (!vma_is_cow_mapping(vma))
 		return 0;
+	if (vma->vm_flags & VM_WRITE)
+		return -EINVAL;
 
+	vm_flags_clear(vma, VM_MAYWRITE);
+
+	return 0;
+}
+
+static int refuse_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
+		       const char *rule)
+{
 	trace_dma_buf_mmap_refused(dmabuf, vma, rule);
-	pr_err_ratelimited("exporter %s: mmap refused, breaks rule %s (vm_flags %pGv, mmap %ps)\n",
+	pr_err_ratelimited("exporter %s: mmap refused, breaks rule %s (vm_flags %pGv, mmap %ps), see Documentation/driver-api/dma-buf-mmap.rst\n",
 			   dmabuf->exp_name, rule, &vma->vm_flags,
 			   dmabuf->ops->mmap);
 	/* Anybody who can open the exporter's device gets here. */
 	WARN_ON_ONCE(IS_ENABLED(CONFIG_DMABUF_DEBUG));
 
-	undo_mmap(vma);
-
 	return -EINVAL;
-}
-#else
-static int check_contract(struct dma_buf *dmabuf, struct vm_area_struct *vma)
-{
-	return 0;
-}
-#endif /* CONFIG_MMU */
-
-/**
- * dma_buf_mmap_check_size - check that a mapping lies within a buffer
- * @dmabuf: the buffer
- * @vma: gives the number of pages to map
- * @pgoff: first page of the buffer to map
- *
- * Return: 0, -EOVERFLOW if @pgoff is so large that the end of the mapping wraps
- *	   around, -EINVAL if the buffer ends before the mapping.
- */
-int dma_buf_mmap_check_size(const struct dma_buf *dmabuf,
-			    const struct vm_area_struct *vma,
-			    unsigned long pgoff)
-{
-	if (pgoff + vma_pages(vma) < pgoff)
-		return -EOVERFLOW;
-	if (pgoff + vma_pages(vma) > dmabuf->size >> PAGE_SHIFT)
-		return -EINVAL;
-
-	return 0;
 }
 
 /**
@@ -200,42 +702,64 @@ int dma_buf_mmap_check_size(const struct dma_buf *dmabuf,
  * @vma: the vma, with the file of @dmabuf as its vm_file and a vm_pgoff that is
  *	 known to lie within the buffer
  *
- * The one path behind mmap() of the file descriptor and dma_buf_mmap().
+ * The one path behind mmap() of the file descriptor and dma_buf_mmap() for an
+ * exporter that has a mmap callback.
  *
- * A COW mapping is refused before the exporter sees it. What somebody writes to
- * it is anonymous memory, which get_user_pages() takes, and vmf_insert_pfn() is
- * a BUG() on it. As this is nothing but a wrong argument to mmap(), nothing is
- * printed.
+ * VM_PFNMAP is set before the callback, so that the mm refuses normal pages
+ * there, the DMA API maps pfns, and no entry is ever open to get_user_pages().
+ * A private and writable mapping is nothing but a wrong argument to mmap(), so
+ * nothing is printed for it.
  *
  * Context: Process context, with the mmap lock held for writing.
- * Return: 0, the error of the exporter, or -EINVAL if the mapping is COW or
- *	   breaks the contract. In the last case nothing is mapped any more, and
- *	   the vma has no vm_operations of the exporter nor of an importer.
+ * Return: 0, the error of the exporter, or -EINVAL if the mapping is private
+ *	   and writable or breaks a rule. In the last case nothing is mapped any
+ *	   more, and the vma has no vm_operations of the exporter nor of an
+ *	   importer.
  */
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
+	const char *rule;
 	int ret;
 
-	if (vma_is_cow_mapping(vma)) {
-		trace_dma_buf_mmap_refused(dmabuf, vma,
-					   "C2: private mapping");
-		return -EINVAL;
-	}
+	ret = deny_cow(vma);
+	if (ret)
+		return ret;
 
-	/*
-	 * An importer may have left its own here. It must neither be called for
-	 * the exporter's mapping, nor be NULL, which stands for anonymous memory.
-	 */
-	vma->vm_ops = &vma_dummy_vm_ops;
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	/* An importer's must not be called for the exporter's mapping. */
+	vma->vm_ops = &dma_buf_vm_ops;
 	vma->vm_private_data = NULL;
 
 	ret = dmabuf->ops->mmap(dmabuf, vma);
+	/* What the mm says of a normal page in a VM_PFNMAP vma. */
+	if (ret == -EOPNOTSUPP)
+		return refuse_mmap(dmabuf, vma,
+				   "C1: only pfns may be mapped, no normal pages");
 	if (ret)
 		return ret;
 
 	if (!vma->vm_ops)
-		vma->vm_ops = &vma_dummy_vm_ops;
+		vma->vm_ops = &dma_buf_vm_ops;
+	/* The callback may have assigned all flags anew. */
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 
-	return check_contract(dmabuf, vma);
+	rule = broken_rule(dmabuf, vma);
+	if (!rule)
+		return 0;
+
+	ret = refuse_mmap(dmabuf, vma, rule);
+	undo_mmap(vma);
+
+	return ret;
 }
+#else
+int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	return -ENODEV;
+}
+
+int dma_buf_mmap_desc(struct dma_buf *dmabuf, struct vm_area_desc *desc)
+{
+	return -ENODEV;
+}
+#endif /* CONFIG_MMU */

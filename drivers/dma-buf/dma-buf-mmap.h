@@ -2,12 +2,13 @@
 #ifndef __DMA_BUF_MMAP_H
 #define __DMA_BUF_MMAP_H
 
-struct dma_buf;
-struct vm_area_struct;
+#include <linux/mm_types.h>
 
-int dma_buf_mmap_check_size(const struct dma_buf *dmabuf,
-			    const struct vm_area_struct *vma,
-			    unsigned long pgoff);
+struct dma_buf;
+
+int dma_buf_mmap_check_size(const struct dma_buf *dmabuf, pgoff_t pgoff,
+			    unsigned long nr_pages);
+int dma_buf_mmap_desc(struct dma_buf *dmabuf, struct vm_area_desc *desc);
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
 #endif /* __DMA_BUF_MMAP_H */

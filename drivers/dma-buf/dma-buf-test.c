@@ -215,35 +215,20 @@ static void dma_buf_test_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 		dma_vunmap_noncontiguous(buf->dev, map->vaddr);
 }
 
-static const struct vm_operations_struct dma_buf_test_vm_ops = {
-	.access = dma_buf_access_mapped,
-};
-
 static int dma_buf_test_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct dma_buf_test_buf *buf = dmabuf->priv;
-	int ret;
-
-	/* This is what the DMA API is tested for: raw pfns, however it maps. */
-	vm_flags_set(vma, VM_PFNMAP);
 
 	switch (buf->kind) {
 	case DMA_BUF_TEST_NONCONTIGUOUS:
-		ret = dma_mmap_noncontiguous(buf->dev, vma, buf->size, buf->sgt);
-		break;
+		return dma_mmap_noncontiguous(buf->dev, vma, buf->size,
+					      buf->sgt);
 	case DMA_BUF_TEST_PAGES:
-		ret = dma_mmap_pages(buf->dev, vma, buf->size, buf->page);
-		break;
+		return dma_mmap_pages(buf->dev, vma, buf->size, buf->page);
 	default:
-		ret = dma_mmap_attrs(buf->dev, vma, buf->cpu_addr,
-				     buf->dma_addr, buf->size, buf->attrs);
+		return dma_mmap_attrs(buf->dev, vma, buf->cpu_addr,
+				      buf->dma_addr, buf->size, buf->attrs);
 	}
-	if (ret)
-		return ret;
-
-	vma->vm_ops = &dma_buf_test_vm_ops;
-
-	return 0;
 }
 
 static void dma_buf_test_release(struct dma_buf *dmabuf)

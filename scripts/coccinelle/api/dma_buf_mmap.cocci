@@ -5,42 +5,37 @@
 /// entries are special, vm_file stays the dma-buf's file, and page i of the
 /// buffer is at page offset i. Otherwise get_user_pages() and friends take
 /// references to pages that the exporter is going to move or free.
-/// Documentation/driver-api/dma-buf-mmap.rst has the whole contract.
+/// Documentation/driver-api/dma-buf-mmap.rst has all rules.
 ///
 //
-// What is looked at
-// -----------------
+// What is looked at: in each file the functions through which a vma of a
+// dma-buf comes in, the functions that these call and that take a vma or a
+// fault, and the fault handlers in the vm_ops that these install. A vma comes
+// in by
 //
-// In each file, starting from the functions through which a vma of a dma-buf
-// comes in, every function that the vma (or a fault on it) is handed on to:
-//
-//   - .mmap of struct dma_buf_ops (also nested, as in virtio_dma_buf_ops, and
-//     so the dma-buf ops behind vb2_mem_ops, but not the V4L2 node's own mmap)
+//   - .mmap of struct dma_buf_ops (also nested, as in virtio_dma_buf_ops)
 //   - .mmap and .vm_ops of struct drm_gem_object_funcs
 //   - .mmap of the struct file_operations of a DRM driver, because that is
 //     where drm_gem_prime_mmap() goes when there is no funcs->mmap
 //   - whatever takes a dma_buf or a GEM object together with a vma: callbacks
 //     that are wired by other tables or in other files
-//   - .fault, .huge_fault, .map_pages and .access of the vm_ops that those
-//     functions install
 //   - mmap functions of the DMA API, which take a struct device and a vma
 //
 // A function that is reached from other places only (mmap of a V4L2 node, of a
-// VFIO region, of a framebuffer) is not looked at.
+// VFIO region, of a framebuffer) is not looked at, nor the mmap of a DRM node if
+// the same file has another one for dma-bufs.
 //
-// What is reported (the word in brackets is part of the message)
-// -----------------
+// The dma-buf core sets VM_PFNMAP and refuses private writable mappings, so an
+// exporter need do neither. What is reported (the word in brackets is part of
+// the message, the cure as well):
 //
-//   [page]    ordinary pages are inserted: vm_insert_page(), vm_map_pages(),
-//             remap_vmalloc_range(), vmf_insert_page*(), vmf_insert_mixed(),
-//             vmf_insert_folio_*(). In the DMA API: unless the function tests
-//             for VM_PFNMAP first.
+//   [page]    normal pages are inserted, unless the function asks for VM_PFNMAP
+//             first, since it also maps the node of a device.
 //   [fault]   a fault handler returns a page (vmf->page), or is the one of the
-//             page cache, and leaves it to the core to map it.
-//   [mixed]   VM_MIXEDMAP is set.
+//             page cache, and leaves it to the mm to map it.
+//   [mixed]   VM_MIXEDMAP is set, with the same exception.
 //   [clear]   VM_PFNMAP is cleared.
-//   [dma]     dma_mmap_*() is called, and nobody on the way there has set
-//             VM_PFNMAP: behind an IOMMU this maps ordinary pages.
+//   [cow]     a shared mapping is made a private one.
 //   [file]    vm_file is replaced: the vma does not pin the dma-buf any more,
 //             and unmap_mapping_range() on its file does not find the vma.
 //   [forward] the vma is handed to the mmap of another file, whose pages are
@@ -49,20 +44,11 @@
 //             instead of the page offset, or vm_pgoff is not looked at, or
 //             reset: wrong page if the offset is not 0 or the head of the
 //             mapping was unmapped.
-//   [cow]     a vma comes in from userspace and goes on to an exporter or gets
-//             VM_PFNMAP, and nobody asks vma_is_cow_mapping(). This is asked
-//             of the few places that a vma passes on its way in (the dma-buf
-//             core, drm_gem_mmap_obj(), a DRM driver with an mmap of its own),
-//             not of each exporter behind them.
+//   [both]    there is .mmap and .get_phys, which dma_buf_export() refuses.
 //
 // What is missed: anything that needs to look into another file (the callee is
 // then looked at where it is, if one of the above leads to it there), Rust,
 // and what is built by macros that Coccinelle cannot parse.
-//
-// A plain exporter satisfies the rule most easily by making
-// dma_buf_pfnmap_mmap() its whole .mmap.
-//
-// With SPFLAGS="-D explain" each report says how the function is reached.
 //
 // Confidence: Moderate
 // Options: --no-includes
@@ -70,335 +56,102 @@
 
 virtual report
 virtual org
-virtual context
-virtual explain
 
 @initialize:python@
 @@
 import re
 
-INSERT = ("vm_insert_page", "vm_insert_pages", "vm_map_pages",
-	  "vm_map_pages_zero", "remap_vmalloc_range",
-	  "remap_vmalloc_range_partial", "vmf_insert_page",
-	  "vmf_insert_page_mkwrite", "vmf_insert_mixed",
-	  "vmf_insert_mixed_mkwrite", "vmf_insert_folio_pmd",
-	  "vmf_insert_folio_pud")
-REMAP = ("remap_pfn_range", "io_remap_pfn_range")
-FORWARD = ("vfs_mmap", "call_mmap", "compat_vma_mmap", "generic_file_mmap")
-DMA = ("dma_mmap_attrs", "dma_mmap_coherent", "dma_mmap_wc",
-       "dma_mmap_writecombine", "dma_mmap_pages", "dma_mmap_noncontiguous",
-       "snd_dma_buffer_mmap")
-# Where the page cache, or whoever else has pages, answers a fault
-PAGE_FAULTS = ("filemap_fault", "filemap_map_pages")
-# These refuse a copy-on-write vma, or are checked for it where they are
-NO_COW = ("vma_is_cow_mapping", "is_cow_mapping", "dma_buf_pfnmap_mmap",
-	  "dma_buf_mmap", "drm_gem_mmap", "drm_gem_mmap_obj",
-	  "drm_gem_shmem_mmap", "drm_gem_ttm_mmap", "ttm_bo_mmap_obj")
+# What to write instead
+MMAP = "replace .mmap by .get_phys, or use remap_pages_range()"
+FAULT = "use vmf_insert_pfns() or vmf_insert_pfn()"
+DMA = "use remap_pages_range() if vma_is_pfnmap_only()"
+MIXED = "VM_MIXEDMAP is set: leave it, and map pfns"
+INDEX = "it is vm_pgoff (vmf->pgoff in a fault), less drm_vma_node_start() for GEM"
+
+OWN = re.compile("dma_?buf|prime")
 
 class File:
-	"""What was found in the file that is being looked at"""
+	"""What is known about a file"""
 	def __init__(self):
-		self.takers = set()	# functions that take a vma or a vm_fault
-		self.shaped = {}	# taker -> why it is about a dma-buf
-		self.roots = {}		# taker -> how it is wired
-		self.filemmap = set()	# takers that also take a struct file
-		self.values = set()	# takers that are put into some table
-		self.macros = {}	# macro -> what it stands for
-		self.refuse = False	# dma_buf_ops.mmap only says no
-		self.handlers = {}	# vm_ops -> [(member, function)]
-		self.gemops = {}	# vm_ops -> gem funcs
-		self.gemmmap = False	# there is a drm_gem_object_funcs.mmap
-		self.events = {}	# function -> {(line, column): event}
+		self.takers = set()	# functions that take a vma or a fault
+		self.roots = {}		# function -> "mmap", "node" or "dma"
+		self.shaped = set()	# roots known by what they take only
+		self.calls = {}		# function -> those with a vma it calls
+		self.nodes = set()	# those that take a file, too
+		self.callbacks = set()	# those of all others put into a table
+		self.handlers = {}	# vm_ops -> fault handlers
+		self.users = {}		# vm_ops -> functions that install them
+		self.gemops = set()	# vm_ops of GEM objects
 		self.pgoff = set()	# functions that look at vm_pgoff
-		self.pfnmap = set()	# functions that look at VM_PFNMAP
-		self.shared = set()	# functions that look at VM_SHARED
-		self.hits = None	# (line, column) -> (class, text, path, p)
+		self.asks = set()	# functions that ask for VM_PFNMAP
+		self.kinds = None	# function -> set of kinds
+
+	def below(self, fn):
+		"""fn and what it hands the vma to"""
+		found, todo = set(), [fn]
+		while todo:
+			fn = todo.pop()
+			if fn not in found:
+				found.add(fn)
+				todo.extend(self.calls.get(fn, ()))
+				if fn is None:	# a call by pointer
+					todo.extend(self.callbacks)
+		return found
+
+	def mark(self, fn, kind):
+		for g in self.below(fn):
+			self.kinds.setdefault(g, set()).add(kind)
+
+	def used(self, ops):
+		"""Are these the vm_ops of a mapping of a dma-buf?"""
+		users = self.users.get(ops, set())
+		return bool(ops in self.gemops or users & set(self.kinds) or
+			    None in self.kinds and users - self.takers or
+			    not users and self.roots)
+
+	def finish(self):
+		"""All is known about the file: find out what is reached"""
+		if self.kinds is not None:
+			return self
+		self.kinds = {}
+		# Where dma-bufs have a way in of their own, others are for nodes
+		own = {fn for fn in self.shaped if OWN.search(fn)}
+		for fn, kind in self.roots.items():
+			if own and (kind == "node" or fn in self.shaped - own):
+				continue
+			self.mark(fn, kind)
+		for ops in [o for o in self.handlers if self.used(o)]:
+			for fn in self.handlers[ops]:
+				self.mark(fn, "fault")
+		return self
 
 files = {}
+found = {}
 
 def of(p):
 	return files.setdefault(p[0].file, File())
 
-def text(e):
-	e = re.sub(r"\s*(->|\.)\s*", r"\1", str(e)).strip()
-	return re.sub(r"^&\s+", "&", e)
+def inside(p, *kinds):
+	here = of(p).finish().kinds.get(p[0].current_element, set())
+	return not here.isdisjoint(kinds)
 
-def event(p, kind, name, args=""):
-	key = (int(p[0].line), int(p[0].column))
-	fn = of(p).events.setdefault(p[0].current_element, {})
-	fn[key] = (kind, name, args, p)
+def asks_first(p):
+	"""A driver may map its node by the same function"""
+	return p[0].current_element in of(p).asks
 
-def args(es):
-	"""Split the printed argument list at its own commas"""
-	out, depth, cur = [], 0, ""
-	for c in str(es):
-		depth += c in "([{"
-		depth -= c in ")]}"
-		if c == "," and depth == 0:
-			out.append(text(cur))
-			cur = ""
-		else:
-			cur += c
-	return out + [text(cur)]
+def by_offset(p):
+	f = of(p)
+	return not f.pgoff.isdisjoint(f.below(p[0].current_element))
 
-class Walk:
-	"""Follows a vma from a root through the functions of one file"""
-	def __init__(self, f):
-		self.f = f
-		self.hits = {}
-		self.seen = set()	# (function, kind, VM_PFNMAP known, no cow)
-		self.visited = set()
-		self.opsused = {}	# vm_ops -> path of who installs them
+def say(p, what, msg):
+	found[int(p[0].line), int(p[0].column), what] = (
+		p[0], what, "%s: %s" % (p[0].current_element, msg))
 
-	def hit(self, what, key, path, p, msg):
-		self.hits.setdefault(key, (what, msg, path, p))
-
-	def has(self, flag, e):
-		"""Does e have VM_<flag>, be it in a macro of this file?"""
-		if re.search(r"\bVMA?_" + flag + r"(_BIT)?\b", e):
-			return True
-		return any(w in self.f.macros and w != e and
-			   self.has(flag, self.f.macros[w])
-			   for w in re.findall(r"\w+", e))
-
-	def calls(self, fn):
-		return [e for e in self.f.events.get(fn, {}).values()
-			if e[0] == "call"]
-
-	def cow_aware(self, fn, seen=()):
-		"""fn, or what it hands the vma to, refuses COW mappings"""
-		if fn in self.f.shared:
-			return True
-		for _, name, _, _ in self.calls(fn):
-			if name not in self.f.takers:
-				if name in NO_COW:
-					return True
-			elif name != fn and name not in seen:
-				if self.cow_aware(name, seen + (fn,)):
-					return True
-		return False
-
-	def offset_aware(self, fn, seen=()):
-		"""fn, or what it hands the vma to, looks at vm_pgoff"""
-		return fn in self.f.pgoff or any(
-			self.offset_aware(name, seen + (fn,))
-			for _, name, _, _ in self.calls(fn)
-			if name in self.f.takers and name not in seen + (fn,))
-
-	def walk(self, fn, kind, path, pfnmap=False, nocow=False):
-		"""
-		kind: dmabuf, gem, fops (DRM fd, maybe also dma-buf), fd (for
-		sure not dma-buf), fault or dmaapi.
-		Returns whether VM_PFNMAP is set when fn returns.
-		"""
-		nocow = nocow or self.cow_aware(fn)
-		state = (fn, kind, pfnmap, nocow)
-		if state in self.seen:
-			return pfnmap
-		self.seen.add(state)
-		self.visited.add(fn)
-		path = path + [fn]
-		events = self.f.events.get(fn, {})
-		for key in sorted(events):
-			what, name, a, p = events[key]
-			if what == "call" and name in self.f.takers:
-				pfnmap = self.hand(name, kind, path, pfnmap,
-						   nocow, key, events[key])
-				continue
-			if what == "indirect":
-				for other in self.callbacks():
-					self.walk(other, kind, path, pfnmap, nocow)
-				continue
-			pfnmap = self.one(fn, kind, path, pfnmap, nocow, key,
-					  events[key])
-		return pfnmap
-
-	def hand(self, name, kind, path, pfnmap, nocow, key, ev):
-		"""The vma is handed on, maybe along with flags and vm_ops"""
-		_, _, a, p = ev
-		for arg in a:
-			if arg.startswith("&") and arg[1:] in self.f.handlers:
-				self.opsused.setdefault(arg[1:], path)
-			if self.has("MIXEDMAP", arg):
-				self.hit("mixed", key, path, p, "VM_MIXEDMAP is set")
-			if self.has("PFNMAP", arg):
-				pfnmap = True
-		if name in path:
-			return pfnmap
-		return self.walk(name, kind, path, pfnmap, nocow)
-
-	def one(self, fn, kind, path, pfnmap, nocow, key, ev):
-		what, name, a, p = ev
-		hit = lambda c, m: self.hit(c, key, path, p, m)
-		if what == "call":
-			if kind == "dmaapi":
-				if name in INSERT and fn not in self.f.pfnmap:
-					hit("page", name + "() even if the caller asks for VM_PFNMAP")
-				return pfnmap
-			if name in INSERT:
-				hit("page", name + "() maps ordinary pages")
-			elif name in FORWARD:
-				hit("forward", name + "() maps another file")
-			elif name in DMA and not pfnmap:
-				hit("dma", name + "() without VM_PFNMAP set before may map ordinary pages")
-			elif name in REMAP:
-				if not self.offset_aware(fn):
-					hit("index", name + "() in a function that does not look at vm_pgoff")
-				pfnmap = True
-			elif name == "vma_set_file":
-				# the dma-buf core itself puts the file of the dma-buf in
-				if kind != "fd" and not re.search(r"buf->file$", a[1]):
-					hit("file", "vm_file is replaced")
-			elif name == "linear_page_delta":
-				if not (self.offset_aware(fn) or self.f.refuse):
-					hit("index", "page offset counted from the start of the vma")
-			elif name in ("drm_gem_mmap", "drm_gem_mmap_obj"):
-				pfnmap = pfnmap or not self.f.gemmmap
-			elif name.startswith(("vm_flags_", "vma_set_flags",
-					      "vma_clear_flags")):
-				pfnmap = self.flags(kind, path, pfnmap, nocow,
-						    key, ev)
-		elif what == "f_op":
-			hit("forward", "f_op->mmap() maps another file")
-		elif what == "dispatch":
-			# what comes through dma_buf_ops.mmap passed the core
-			if not nocow and (kind != "dmabuf" or name == "dma_buf_ops"):
-				hit("cow", "%s.mmap() may get a private writable vma" % name)
-		elif what == "assign":
-			self.assign(fn, kind, path, pfnmap, nocow, key, ev)
-		elif what == "index" and kind in ("fault", "dmabuf", "gem"):
-			self.index(fn, path, key, ev)
-		return pfnmap
-
-	def flags(self, kind, path, pfnmap, nocow, key, ev):
-		_, name, a, p = ev
-		hit = lambda c, m: self.hit(c, key, path, p, m)
-		if name in ("vm_flags_mod", "vm_flags_set", "vm_flags_init",
-			    "vm_flags_reset") or "set_flags" in name:
-			on = " ".join(a[1:2] if name == "vm_flags_mod" else a[1:])
-		else:
-			on = ""
-		if name == "vm_flags_mod":
-			off = a[2]
-		elif "clear" in name:
-			off = " ".join(a[1:])
-		else:
-			off = ""
-		if self.has("MIXEDMAP", on):
-			hit("mixed", "VM_MIXEDMAP is set")
-		if self.has("PFNMAP", off):
-			hit("clear", "VM_PFNMAP is cleared")
-			pfnmap = False
-		if re.search(r"\bVM_(MAY)?SHARED?\b", off):
-			hit("cow", "the mapping is made private")
-		if self.has("PFNMAP", on):
-			if kind in ("fops", "fd") and not nocow:
-				hit("cow", "private writable vma becomes VM_PFNMAP")
-			pfnmap = True
-		return pfnmap
-
-	def assign(self, fn, kind, path, pfnmap, nocow, key, ev):
-		_, member, (obj, val), p = ev
-		if member == "page" and kind == "fault" and val != "NULL":
-			self.hit("fault", key, path, p, "fault handler returns a page")
-		elif member == "vm_file" and kind not in ("fault", "fd"):
-			if not re.search(r"buf->file$|^NULL$", val):
-				self.hit("file", key, path, p, "vm_file is replaced")
-		elif member == "vm_ops" and val.startswith("&"):
-			self.opsused.setdefault(val[1:], path)
-		elif member == "vm_pgoff" and val == "0" and kind in ("dmabuf", "gem"):
-			self.hit("index", key, path, p, "vm_pgoff is reset")
-
-	def index(self, fn, path, key, ev):
-		_, member, val, p = ev
-		if member == "vm_pgoff":
-			if re.search(r"->pgoff$", val):
-				self.hit("index", key, path, p, "page offset counted from the start of the vma")
-		elif re.search(r"\baddr(ess)?$", val):
-			if not (self.offset_aware(fn) or self.f.refuse):
-				self.hit("index", key, path, p, "page offset counted from the start of the vma")
-
-	def callbacks(self):
-		"""What an mmap member of some other table may point to"""
-		faults = [fn for hs in self.f.handlers.values()
-			  for _, fn, _ in hs]
-		return sorted(self.f.values - set(faults))
-
-	def start(self, fn, kind, how):
-		"""
-		Where dma-bufs have a way in of their own, others of the same
-		file are for the DRM fd, or for a framebuffer.
-		"""
-		own = re.compile(r"dma_?buf|prime")
-		if kind == "fops" or (kind == "gem" and fn not in self.f.roots
-				      and not own.search(fn)):
-			if any(k == "gem" and own.search(other)
-			       for other, (k, _) in self.f.shaped.items()):
-				kind = "fd"
-		self.walk(fn, kind, [how])
-
-	def run(self):
-		f = self.f
-		called = set()
-		for fn in f.takers:
-			called.update(e[1] for e in self.calls(fn) if e[1] != fn)
-		for fn, (kind, how) in sorted(f.roots.items()):
-			self.start(fn, kind, how)
-		for fn, (kind, how) in sorted(f.shaped.items()):
-			if fn not in called and fn not in f.roots:
-				self.start(fn, kind, how)
-		for fn, (kind, how) in sorted(f.shaped.items()):
-			if fn not in self.visited:
-				self.start(fn, kind, how)
-		self.faults()
-		return self.hits
-
-	def faults(self):
-		f = self.f
-		about = bool(f.roots or f.gemops or
-			     any(k != "dmaapi" for k, _ in f.shaped.values()))
-		assigned = set()
-		for evs in f.events.values():
-			for what, member, a, _ in evs.values():
-				if what == "assign" and member == "vm_ops":
-					assigned.add(a[1].lstrip("&"))
-		for ops, handlers in sorted(f.handlers.items()):
-			if ops in self.opsused:
-				path = self.opsused[ops]
-			elif ops in f.gemops:
-				path = [f.gemops[ops]]
-			elif about and ops not in assigned:
-				path = ["struct vm_operations_struct"]
-			else:
-				continue
-			for member, fn, p in handlers:
-				if fn in PAGE_FAULTS:
-					key = (int(p[0].line), int(p[0].column))
-					self.hit("fault", key, path + [fn], p,
-						 fn + "() maps the page cache")
-				else:
-					self.walk(fn, "fault", path + ["." + member],
-						  True, True)
-
-def hits(name):
-	f = files.get(name)
-	if f is None:
-		return {}
-	if f.hits is None:
-		f.hits = Walk(f).run()
-	return f.hits
-
-def is_hit(p):
-	return (int(p[0].line), int(p[0].column)) in hits(p[0].file)
-
-def messages(explain=False):
-	for name in cocci.files():
-		for key, (what, msg, path, p) in sorted(hits(name).items()):
-			out = "WARNING: dma-buf mmap [%s] in %s: %s" % (
-				what, p[0].current_element, msg)
-			if explain:
-				out += " (" + " -> ".join(path) + ")"
-			yield p[0], out
+def told():
+	"""What was found in this file, in the order of its lines"""
+	out = [found[key] for key in sorted(found)]
+	found.clear()
+	return out
 
 // ---------------------------------------------------------------------------
 // Functions that get a vma, and how they are wired
@@ -417,7 +170,67 @@ p << taker.p;
 @@
 of(p).takers.add(fn)
 
-@shape depends on taker@
+@call depends on taker@
+identifier taker.fn;
+position p;
+@@
+fn@p(...)
+
+@script:python@
+fn << taker.fn;
+p << call.p;
+@@
+of(p).calls.setdefault(p[0].current_element, set()).add(fn)
+
+// A callback of a table of the driver's own may be any function in a table
+@indirect depends on taker@
+expression e;
+struct vm_area_struct *v;
+identifier m !~ "^(open|close)$";
+position p;
+@@
+(
+e->funcs->m(...)
+|
+e->f_op->m(...)
+|
+e->m@p(..., v, ...)
+)
+
+@script:python@
+p << indirect.p;
+@@
+of(p).calls.setdefault(p[0].current_element, set()).add(None)
+
+// Those of a file are for something else than an object in it
+@node depends on indirect@
+identifier fn, o, v;
+position p;
+@@
+fn@p(struct file *o, struct vm_area_struct *v) {
+	... when any
+}
+
+@script:python@
+fn << node.fn;
+p << node.p;
+@@
+of(p).nodes.add(fn)
+
+@callback depends on indirect@
+identifier taker.fn;
+position p != call.p;
+@@
+fn@p
+
+@script:python@
+fn << taker.fn;
+p << callback.p;
+@@
+if fn not in of(p).nodes:
+	of(p).callbacks.add(fn)
+
+@object depends on taker@
 identifier fn, o, v;
 identifier s =~ "^(dma_buf|drm_gem_object|drm_gem_[a-z]+_object|[a-z0-9_]+_gem_object|[a-z0-9]+_gem_obj|device)$";
 position p;
@@ -427,122 +240,69 @@ fn@p(..., struct s *o, ..., struct vm_area_struct *v, ...) {
 }
 
 @script:python@
-fn << shape.fn;
-s << shape.s;
-p << shape.p;
+fn << object.fn;
+s << object.s;
+p << object.p;
 @@
-kind = "dmabuf" if s == "dma_buf" else "dmaapi" if s == "device" else "gem"
-of(p).shaped.setdefault(fn, (kind, "takes a struct %s and a vma" % s))
+of(p).roots.setdefault(fn, "dma" if s == "device" else "mmap")
+of(p).shaped.add(fn)
 
 // The mmap in the file_operations of a DRM driver may be in another file than
 // these, but it has to look up the object.
-@filemmap depends on taker@
+@lookup depends on taker@
 identifier fn, o, v;
+identifier g =~ "^drm_(gem_mmap(_obj)?|vma_offset_(exact_)?lookup(_locked)?)$";
 position p;
 @@
 fn@p(struct file *o, struct vm_area_struct *v) {
-	... when any
+	<+...
+	g(...)
+	...+>
 }
 
 @script:python@
-fn << filemmap.fn;
-p << filemmap.p;
-@@
-of(p).filemmap.add(fn)
-
-@lookup depends on taker@
-identifier g =~ "^(drm_gem_mmap|drm_gem_mmap_obj|drm_vma_offset_(exact_)?lookup(_locked)?|is_dma_buf_file)$";
-position p;
-@@
-g@p(...)
-
-@script:python@
+fn << lookup.fn;
 p << lookup.p;
 @@
-if p[0].current_element in of(p).filemmap:
-	of(p).shaped.setdefault(p[0].current_element,
-				("fops", "takes a struct file and a vma"))
+of(p).roots.setdefault(fn, "node")
 
-@dmabufops depends on taker@
-identifier table, fn;
+@table depends on taker@
+identifier t, fn;
 position p;
 @@
-struct dma_buf_ops table = { .mmap = fn@p, };
+struct \(dma_buf_ops\|drm_gem_object_funcs\) t = { .mmap = fn@p, };
 
 @script:python@
-fn << dmabufops.fn;
-p << dmabufops.p;
+fn << table.fn;
+p << table.p;
 @@
-of(p).roots[fn] = ("dmabuf", "struct dma_buf_ops")
+of(p).roots[fn] = "mmap"
+of(p).shaped.discard(fn)
 
-@nestedops depends on taker@
-identifier s, table, fn;
+@nested depends on taker@
+identifier s, t, fn;
 position p;
 @@
-struct s table = { .ops = { .mmap = fn@p, }, };
+struct s t = { .ops = { .mmap = fn@p, }, };
 
 @script:python@
-fn << nestedops.fn;
-s << nestedops.s;
-p << nestedops.p;
+fn << nested.fn;
+p << nested.p;
 @@
-of(p).roots[fn] = ("dmabuf", "struct " + s)
-
-@refuse depends on taker@
-identifier dmabufops.fn;
-constant C;
-position p;
-@@
-fn@p(...) {
-	return -C;
-}
-
-@script:python@
-p << refuse.p;
-@@
-of(p).refuse = True
-
-@gemmmap depends on taker@
-identifier table, fn;
-position p;
-@@
-struct drm_gem_object_funcs table = { .mmap = fn@p, };
-
-@script:python@
-fn << gemmmap.fn;
-p << gemmmap.p;
-@@
-of(p).roots.setdefault(fn, ("gem", "struct drm_gem_object_funcs"))
-of(p).gemmmap = True
+of(p).roots[fn] = "mmap"
+of(p).shaped.discard(fn)
 
 @gemvmops depends on taker@
-identifier table, vmo;
+identifier t, vmo;
 position p;
 @@
-struct drm_gem_object_funcs table = { .vm_ops = &vmo@p, };
+struct drm_gem_object_funcs t = { .vm_ops = &vmo@p, };
 
 @script:python@
 vmo << gemvmops.vmo;
 p << gemvmops.p;
 @@
-of(p).gemops[vmo] = "struct drm_gem_object_funcs"
-
-@drmfops depends on taker@
-identifier drv, fo;
-@@
-struct drm_driver drv = { .fops = &fo, };
-
-@drmmmap depends on taker@
-identifier drmfops.fo, fn;
-position p;
-@@
-struct file_operations fo = { .mmap = fn@p, };
-
-@script:python@
-fn << drmmmap.fn;
-p << drmmmap.p;
-@@
-of(p).roots.setdefault(fn, ("fops", "struct drm_driver"))
+of(p).gemops.add(vmo)
 
 @vmops depends on taker@
 identifier vmo, fn;
@@ -554,251 +314,294 @@ struct vm_operations_struct vmo = { .m = fn@p, };
 @script:python@
 vmo << vmops.vmo;
 fn << vmops.fn;
-m << vmops.m;
 p << vmops.p;
 @@
-of(p).handlers.setdefault(vmo, []).append((m, fn, p))
+of(p).handlers.setdefault(vmo, []).append(fn)
 
-// ---------------------------------------------------------------------------
-// What such a function does
-
-@call depends on taker@
-identifier g =~ "^(vm_insert_pages?|vm_map_pages(_zero)?|remap_vmalloc_range(_partial)?|vmf_insert_(page|mixed)(_mkwrite)?|vmf_insert_folio_p[mu]d|(io_)?remap_pfn_range|vfs_mmap|call_mmap|compat_vma_mmap|generic_file_mmap|dma_mmap_(attrs|coherent|wc|writecombine|pages|noncontiguous)|snd_dma_buffer_mmap|vma_set_file|linear_page_delta|vm_flags_(set|clear|mod|init|reset)|vma_(set|clear)_flags(_mask)?|(vma_)?is_cow_mapping|dma_buf_(pfnmap_)?mmap|drm_gem_(mmap|mmap_obj|shmem_mmap|ttm_mmap)|ttm_bo_mmap_obj)$";
-expression list es;
+@install depends on taker@
+identifier vmops.vmo;
 position p;
 @@
-g@p(es)
+vmo@p
 
 @script:python@
-g << call.g;
-es << call.es;
-p << call.p;
+vmo << vmops.vmo;
+p << install.p;
 @@
-event(p, "call", g, args(es))
+of(p).users.setdefault(vmo, set()).add(p[0].current_element)
 
-@handed depends on taker@
-identifier taker.fn;
-expression list es;
-position p;
-@@
-fn@p(es)
-
-@script:python@
-fn << taker.fn;
-es << handed.es;
-p << handed.p;
-@@
-event(p, "call", fn, args(es))
-
-@indirect depends on taker@
+@looks depends on taker@
 expression e;
-identifier m != {funcs, f_op};
+symbol vm_pgoff;
 position p;
 @@
-e->m->mmap@p(...)
+e->vm_pgoff@p
 
 @script:python@
-e << indirect.e;
-m << indirect.m;
-p << indirect.p;
-@@
-event(p, "indirect", m)
-
-// Callbacks of a file are for something else than an object in it
-@value depends on taker@
-identifier taker.fn;
-position p != handed.p;
-@@
-fn@p
-
-@script:python@
-fn << taker.fn;
-p << value.p;
-@@
-if fn not in of(p).filemmap:
-	of(p).values.add(fn)
-
-@macro depends on taker@
-identifier m;
-expression e;
-position p;
-@@
-#define m@p e
-
-@script:python@
-m << macro.m;
-e << macro.e;
-p << macro.p;
-@@
-of(p).macros[m] = text(e)
-
-@fop depends on taker@
-expression e;
-position p;
-@@
-e->f_op->mmap@p(...)
-
-@script:python@
-p << fop.p;
-@@
-event(p, "f_op", "f_op->mmap")
-
-@exporter depends on taker@
-struct dma_buf *d;
-position p;
-@@
-d->ops->mmap@p(...)
-
-@script:python@
-p << exporter.p;
-@@
-event(p, "dispatch", "dma_buf_ops")
-
-@gem depends on taker@
-expression e;
-position p;
-@@
-e->funcs->mmap@p(...)
-
-@script:python@
-p << gem.p;
-@@
-event(p, "dispatch", "drm_gem_object_funcs")
-
-@assign depends on taker@
-expression e, v;
-identifier m =~ "^(page|vm_file|vm_pgoff|vm_ops)$";
-position p;
-@@
-e->m@p = v
-
-@script:python@
-e << assign.e;
-m << assign.m;
-v << assign.v;
-p << assign.p;
-@@
-event(p, "assign", m, (text(e), text(v)))
-
-@index depends on taker@
-expression a, e;
-identifier m =~ "^vm_(start|pgoff)$";
-position p;
-@@
-(
-a - e->m@p
-|
-a -= e->m@p
-)
-
-@script:python@
-a << index.a;
-m << index.m;
-p << index.p;
-@@
-event(p, "index", m, text(a))
-
-@pgoff depends on taker@
-expression e;
-identifier m =~ "^vm_pgoff$";
-position p;
-@@
-e->m@p
-
-@script:python@
-p << pgoff.p;
+p << looks.p;
 @@
 of(p).pgoff.add(p[0].current_element)
 
-@flag depends on taker@
-symbol VM_SHARED, VM_MAYSHARE;
+@asks depends on taker@
+expression e;
 position p;
 @@
 (
-VM_SHARED@p
+vma_is_pfnmap_only@p(...)
 |
-VM_MAYSHARE@p
-)
-
-@script:python@
-p << flag.p;
-@@
-of(p).shared.add(p[0].current_element)
-
-@asks depends on taker@
-expression e;
-symbol VM_PFNMAP;
-position p;
-@@
+remap_pages_range@p(...)
+|
 e->vm_flags & <+...VM_PFNMAP@p...+>
+)
 
 @script:python@
 p << asks.p;
 @@
-of(p).pfnmap.add(p[0].current_element)
-
-@asksraw depends on taker@
-position p;
-@@
-vm_map_pages_pfn@p(...)
-
-@script:python@
-p << asksraw.p;
-@@
-of(p).pfnmap.add(p[0].current_element)
+of(p).asks.add(p[0].current_element)
 
 // ---------------------------------------------------------------------------
+// What they must not do
 
-@script:python depends on report && !explain && taker@
+@inserts depends on taker@
+identifier g =~ "^(vm_insert_pages?|vm_map_pages(_zero)?|remap_vmalloc_range(_partial)?|vmf_insert_(page|mixed)(_mkwrite)?|vmf_insert_folio_p[mu]d)$";
+position p;
 @@
-for pos, msg in messages():
-	coccilib.report.print_report(pos, msg)
+g@p(...)
 
-@script:python depends on report && explain && taker@
+@script:python@
+g << inserts.g;
+p << inserts.p;
 @@
-for pos, msg in messages(True):
-	coccilib.report.print_report(pos, msg)
+if asks_first(p):
+	pass
+elif inside(p, "fault"):
+	say(p, "page", g + "() maps normal pages: " + FAULT)
+elif inside(p, "mmap", "node"):
+	say(p, "page", g + "() maps normal pages: " + MMAP)
+elif inside(p, "dma"):
+	say(p, "page", g + "() even for a VM_PFNMAP vma: " + DMA)
+
+@returns depends on taker@
+expression e, v;
+symbol page;
+position p;
+@@
+(
+e->page = NULL
+|
+e->page@p = v
+)
+
+@script:python@
+p << returns.p;
+@@
+if inside(p, "fault"):
+	say(p, "fault", "the fault handler returns a page: " + FAULT)
+
+@pagecache depends on taker@
+identifier vmo, m;
+identifier fn = {filemap_fault, filemap_map_pages};
+position p;
+@@
+struct vm_operations_struct vmo = { .m = fn@p, };
+
+@script:python@
+vmo << pagecache.vmo;
+fn << pagecache.fn;
+p << pagecache.p;
+@@
+if of(p).finish().used(vmo):
+	say(p, "fault", fn + "() maps the page cache: in a handler of your own " + FAULT)
+
+@mixed depends on taker@
+expression e, x;
+symbol VM_MIXEDMAP, VMA_MIXEDMAP_BIT;
+identifier g =~ "^(vm_flags_(set|mod|init|reset)|vma_set_flags(_mask)?)$";
+position p;
+@@
+(
+vm_flags_mod(e, x, <+...VM_MIXEDMAP...+>)
+|
+g@p(e, ..., <+...\(VM_MIXEDMAP\|VMA_MIXEDMAP_BIT\)...+>, ...)
+)
+
+@script:python@
+p << mixed.p;
+@@
+if inside(p, "mmap", "node", "fault") and not asks_first(p):
+	say(p, "mixed", MIXED)
+
+@passed depends on taker@
+identifier taker.fn;
+symbol VM_MIXEDMAP;
+position p;
+@@
+fn@p(..., <+...VM_MIXEDMAP...+>, ...)
+
+@script:python@
+p << passed.p;
+@@
+if inside(p, "mmap", "node", "fault"):
+	say(p, "mixed", MIXED)
+
+@clear depends on taker@
+expression e, x;
+symbol VM_PFNMAP, VMA_PFNMAP_BIT;
+identifier g =~ "^(vm_flags_clear|vma_clear_flags(_mask)?)$";
+position p;
+@@
+(
+vm_flags_mod@p(e, x, <+...VM_PFNMAP...+>)
+|
+g@p(e, ..., <+...\(VM_PFNMAP\|VMA_PFNMAP_BIT\)...+>, ...)
+)
+
+@script:python@
+p << clear.p;
+@@
+if inside(p, "mmap", "node", "fault"):
+	say(p, "clear", "VM_PFNMAP is cleared: leave it, the dma-buf core has set it")
+
+@cow depends on taker@
+expression e, x;
+symbol VM_SHARED, VM_MAYSHARE;
+position p;
+@@
+(
+vm_flags_mod@p(e, x, <+...\(VM_SHARED\|VM_MAYSHARE\)...+>)
+|
+vm_flags_clear@p(e, <+...\(VM_SHARED\|VM_MAYSHARE\)...+>)
+)
+
+@script:python@
+p << cow.p;
+@@
+if inside(p, "mmap", "node", "fault"):
+	say(p, "cow", "the mapping is made private: leave VM_SHARED")
+
+// The dma-buf core itself puts the file of the dma-buf in
+@setfile depends on taker@
+struct dma_buf *d;
+expression e, x;
+symbol vm_file;
+position p;
+@@
+(
+vma_set_file(e, d->file)
+|
+vma_set_file@p(e, x)
+|
+e->vm_file = NULL
+|
+e->vm_file = d->file
+|
+e->vm_file@p = x
+)
+
+@script:python@
+p << setfile.p;
+@@
+if inside(p, "mmap", "node"):
+	say(p, "file", "vm_file is replaced: leave it, to unmap use the f_mapping of the dma-buf's file")
+
+@forward depends on taker@
+expression e;
+identifier g = {vfs_mmap, call_mmap, compat_vma_mmap, generic_file_mmap};
+position p;
+@@
+(
+g@p(...)
+|
+e->f_op->mmap@p(...)
+)
+
+@script:python@
+p << forward.p;
+@@
+if inside(p, "mmap", "node"):
+	say(p, "forward", "another file maps its pages: " + MMAP)
+
+@ignores depends on taker@
+identifier g = {remap_pfn_range, io_remap_pfn_range, linear_page_delta};
+position p;
+@@
+g@p(...)
+
+@script:python@
+g << ignores.g;
+p << ignores.p;
+@@
+if inside(p, "mmap", "node", "fault") and not by_offset(p):
+	say(p, "index", g + "(): page counted from the start of the vma: " + INDEX)
+
+@counts depends on taker@
+expression e;
+identifier a =~ "addr(ess)?$";
+symbol vm_start;
+expression x;
+position p;
+@@
+(
+a - e->vm_start@p
+|
+a -= e->vm_start@p
+|
+x->a - e->vm_start@p
+|
+x->a -= e->vm_start@p
+)
+
+@script:python@
+p << counts.p;
+@@
+if inside(p, "mmap", "fault") and not by_offset(p):
+	say(p, "index", "page counted from the start of the vma: " + INDEX)
+
+@relative depends on taker@
+expression e, x;
+symbol pgoff, vm_pgoff;
+position p;
+@@
+x->pgoff - e->vm_pgoff@p
+
+@script:python@
+p << relative.p;
+@@
+if inside(p, "mmap", "fault"):
+	say(p, "index", "page counted from the start of the vma: " + INDEX)
+
+@resets depends on taker@
+expression e;
+symbol vm_pgoff;
+position p;
+@@
+e->vm_pgoff@p = 0
+
+@script:python@
+p << resets.p;
+@@
+if inside(p, "mmap"):
+	say(p, "index", "vm_pgoff is reset: leave it, it tells the page to map")
+
+@both depends on taker@
+identifier t, f, g;
+position p;
+@@
+struct dma_buf_ops t = { .mmap = f@p, .get_phys = g, };
+
+@script:python@
+p << both.p;
+@@
+say(p, "both", ".mmap beside .get_phys, which dma_buf_export() refuses: delete .mmap")
+
+@script:python depends on report && taker@
+@@
+for p, what, msg in told():
+	coccilib.report.print_report(p, "WARNING: dma-buf mmap [%s] in %s" %
+				     (what, msg))
 
 @script:python depends on org && taker@
 @@
-for pos, msg in messages():
-	coccilib.org.print_todo(pos, msg.replace("[", "(").replace("]", ")"))
-
-@depends on context && taker@
-identifier g;
-position p : script:python() { is_hit(p) };
-@@
-* g@p(...)
-
-@depends on context && taker@
-expression e;
-identifier m;
-position p : script:python() { is_hit(p) };
-@@
-* e->m@p(...)
-
-@depends on context && taker@
-expression e, v;
-identifier m;
-position p : script:python() { is_hit(p) };
-@@
-* e->m@p = v
-
-@depends on context && taker@
-expression a, e;
-identifier m;
-position p : script:python() { is_hit(p) };
-@@
-(
-* a - e->m@p
-|
-* a -= e->m@p
-)
-
-@depends on context && taker@
-identifier vmo, fn, m;
-position p : script:python() { is_hit(p) };
-@@
-struct vm_operations_struct vmo = {
-*	.m = fn@p,
-};
+for p, what, msg in told():
+	coccilib.org.print_todo(p, "WARNING: dma-buf mmap (%s) in %s" %
+				(what, msg))

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +37,6 @@
 #include "../../../../mm/gup_test.h"
 #include "dmabuf-exporters.h"
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ	22
-#define MADV_POPULATE_WRITE	23
-#endif
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
 #endif
@@ -51,7 +48,6 @@
 #endif
 
 #define ARRAY_LEN(a)		(sizeof(a) / sizeof((a)[0]))
-#define HUGE_SIZE		(2UL << 20)
 #define NR_NODES		64
 
 size_t dmabuf_page_size(void)
@@ -66,6 +62,42 @@ size_t dmabuf_page_size(void)
 static size_t round_up_to(size_t n, size_t unit)
 {
 	return (n + unit - 1) / unit * unit;
+}
+
+/* Without huge pages, what they would be on most machines: still a border. */
+size_t dmabuf_pmd_size(void)
+{
+	static size_t size;
+	FILE *f;
+
+	if (size)
+		return size;
+	f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
+	if (f) {
+		if (fscanf(f, "%zu", &size) != 1)
+			size = 0;
+		fclose(f);
+	}
+	/* larger ones are more than a test can fill */
+	if (!size || size > DMABUF_PMD_MAX)
+		size = 2UL << 20;
+	return size;
+}
+
+/* What memfd_create() takes if it is not told a size */
+static size_t hugetlb_size(void)
+{
+	size_t kib = 0;
+	char line[128];
+	FILE *f;
+
+	f = fopen("/proc/meminfo", "r");
+	if (!f)
+		return 0;
+	while (!kib && fgets(line, sizeof(line), f))
+		sscanf(line, "Hugepagesize: %zu kB", &kib);
+	fclose(f);
+	return kib << 10;
 }
 
 static int read_line(const char *path, char *line, size_t len)
@@ -242,17 +274,18 @@ static bool is_huge_mapped(const void *addr)
 	return huge;
 }
 
-/* Maps @fd at a multiple of 2 MiB and has it filled by huge pages. */
+/* Maps @fd at a multiple of a huge page and has it filled by huge pages. */
 static int populate_huge(int fd, size_t size)
 {
+	size_t pmd = dmabuf_pmd_size();
 	void *area, *map;
 	bool huge;
 
-	area = mmap(NULL, size + HUGE_SIZE, PROT_NONE,
+	area = mmap(NULL, size + pmd, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (area == MAP_FAILED)
 		return -errno;
-	map = (void *)round_up_to((uintptr_t)area, HUGE_SIZE);
+	map = (void *)round_up_to((uintptr_t)area, pmd);
 	if (mmap(map, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		 fd, 0) == MAP_FAILED)
 		return -errno;
@@ -261,7 +294,7 @@ static int populate_huge(int fd, size_t size)
 	if (!is_huge_mapped(map))
 		madvise(map, size, MADV_COLLAPSE);
 	huge = is_huge_mapped(map);
-	munmap(area, size + HUGE_SIZE);
+	munmap(area, size + pmd);
 	return huge ? 0 : -ENODEV;
 }
 
@@ -285,8 +318,9 @@ int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len)
 	fd = memfd_create("dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING |
 			  (hugetlb ? MFD_HUGETLB : 0));
 	if (fd < 0) {
+		err = hugetlb ? -ENODEV : -errno;
 		snprintf(why, why_len, "memfd_create: %s", strerror(errno));
-		return hugetlb ? -ENODEV : -errno;
+		return err;
 	}
 	if (ftruncate(fd, size) < 0)
 		err = -errno;
@@ -298,8 +332,8 @@ int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len)
 		return fd;
 	close(fd);
 	if (hugetlb && err == -ENOMEM) {
-		snprintf(why, why_len, "%zu hugetlb pages of 2 MiB (vm.nr_hugepages)",
-			 size / HUGE_SIZE);
+		snprintf(why, why_len, "%zu KiB of hugetlb pages (vm.nr_hugepages)",
+			 size >> 10);
 		return -ENODEV;
 	}
 	if (thp && err == -ENODEV)
@@ -329,9 +363,18 @@ static int open_udmabuf(struct dmabuf *buf)
 	return buf->dev < 0 ? fail(buf, -ENODEV, "no /dev/udmabuf") : 0;
 }
 
+/* The size of a page of a memfd of @kind, at least */
+size_t dmabuf_memfd_unit(const char *kind)
+{
+	if (!strcmp(kind, "huge"))
+		return hugetlb_size() ?: dmabuf_pmd_size();
+	if (!strcmp(kind, "thp"))
+		return dmabuf_pmd_size();
+	return dmabuf_page_size();
+}
+
 static int get_udmabuf(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 {
-	bool big = strcmp(exp->arg, "shmem");
 	int memfd, err;
 	size_t size;
 
@@ -340,7 +383,7 @@ static int get_udmabuf(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 		return err;
 	if (buf->access != O_RDWR)
 		return fail(buf, -EOPNOTSUPP, "udmabuf is always read-write");
-	size = round_up_to(buf->size, big ? HUGE_SIZE : dmabuf_page_size());
+	size = round_up_to(buf->size, dmabuf_memfd_unit(exp->arg));
 	memfd = dmabuf_memfd(exp->arg, size, buf->why, sizeof(buf->why));
 	if (memfd < 0)
 		return memfd;
@@ -387,14 +430,24 @@ static int get_drm(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 	buf->dev = open_drm(exp->arg);
 	if (buf->dev < 0)
 		return fail(buf, -ENODEV, "no DRM device of driver %s", exp->arg);
-	dumb.height = round_up_to(buf->size, 4096) / 4096;
+	dumb.height = round_up_to(buf->size, 4 * dumb.width) / (4 * dumb.width);
 	if (ioctl(buf->dev, DRM_IOCTL_MODE_CREATE_DUMB, &dumb) < 0)
 		return step_failed(buf, "DRM_IOCTL_MODE_CREATE_DUMB");
+	buf->handle = dumb.handle;
 	prime.handle = dumb.handle;
 	if (ioctl(buf->dev, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime) < 0)
 		return step_failed(buf, "DRM_IOCTL_PRIME_HANDLE_TO_FD");
 	buf->fd = prime.fd;
 	return 0;
+}
+
+void *dmabuf_map_drm_node(const struct dmabuf *buf, int prot, int flags)
+{
+	struct drm_mode_map_dumb map = { .handle = buf->handle };
+
+	if (ioctl(buf->dev, DRM_IOCTL_MODE_MAP_DUMB, &map) < 0)
+		return MAP_FAILED;
+	return mmap(NULL, buf->size, prot, flags, buf->dev, map.offset);
 }
 
 /*
@@ -723,10 +776,33 @@ static int get_dma(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 	return 0;
 }
 
-#define DRM(_name, _label, _driver, _config)				\
+/*
+ * A buffer that somebody hands in, as descriptor number $DMABUF_FD. There is one
+ * of it, of the size that it has.
+ */
+static int get_fd(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	const char *number = getenv("DMABUF_FD");
+	int mode;
+
+	if (!number)
+		return fail(buf, -ENODEV, "DMABUF_FD is not set");
+	mode = fcntl(atoi(number), F_GETFL);
+	if (mode < 0)
+		return fail(buf, -EBADF, "DMABUF_FD=%.20s is not open", number);
+	if (buf->access == O_RDWR && (mode & O_ACCMODE) != O_RDWR)
+		return fail(buf, -ENODEV, "DMABUF_FD=%.20s is not read-write (3<>file)",
+			    number);
+	if (buf->access != O_RDWR && (mode & O_ACCMODE) != O_RDONLY)
+		return fail(buf, -EOPNOTSUPP, "DMABUF_FD is read-write");
+	buf->fd = fcntl(atoi(number), F_DUPFD_CLOEXEC, 0);
+	return buf->fd < 0 ? step_failed(buf, "dup of DMABUF_FD") : 0;
+}
+
+#define DRM(_name, _label, _driver, _config, ...)			\
 	{								\
 		.name = _name, .label = _label, .get = get_drm,		\
-		.arg = _driver, .needs = _config,			\
+		.arg = _driver, .needs = _config, __VA_ARGS__		\
 	}
 #define V4L2(_name, _label, _driver, _config)				\
 	{								\
@@ -783,7 +859,7 @@ const struct dmabuf_exporter dmabuf_exporters[] = {
 	DRM("virtio_gpu", "virtio-gpu", "virtio_gpu", "CONFIG_DRM_VIRTIO_GPU"),
 	DRM("bochs", "bochs", "bochs-drm", "CONFIG_DRM_BOCHS"),
 	DRM("cirrus", "cirrus", "cirrus-qemu", "CONFIG_DRM_CIRRUS_QEMU"),
-	DRM("qxl", "qxl", "qxl", "CONFIG_DRM_QXL"),
+	DRM("qxl", "qxl", "qxl", "CONFIG_DRM_QXL", .ttm = true),
 	V4L2("vim2m", "vim2m", "vim2m", "CONFIG_VIDEO_VIM2M"),
 	{
 		.name = "vivid_vmalloc", .label = "vivid vmalloc",
@@ -799,6 +875,7 @@ const struct dmabuf_exporter dmabuf_exporters[] = {
 	V4L2("visl", "visl", "visl", "CONFIG_VIDEO_VISL"),
 	{
 		.name = "mbochs", .label = "mbochs", .get = get_mbochs,
+		.no_vmap = true,
 		.needs = "CONFIG_SAMPLE_VFIO_MDEV_MBOCHS, CONFIG_VFIO_CONTAINER",
 	},
 	DMA_IOMMU("iommu_coherent", "iommu coher.", DMA_BUF_TEST_COHERENT),
@@ -808,6 +885,11 @@ const struct dmabuf_exporter dmabuf_exporters[] = {
 	DMA_DIRECT("direct_coherent", "direct coher.", DMA_BUF_TEST_COHERENT),
 	DMA_DIRECT("direct_scattered", "direct scatt.", DMA_BUF_TEST_NONCONTIGUOUS),
 	DMA_DIRECT("direct_pages", "direct pages", DMA_BUF_TEST_PAGES),
+	{
+		.name = "fd", .label = "DMABUF_FD", .get = get_fd,
+		.no_vmap = true, .foreign = true,
+		.needs = "DMABUF_FD=3 ./dmabuf-mmap -v fd 3<>file",
+	},
 };
 
 const unsigned int nr_dmabuf_exporters = ARRAY_LEN(dmabuf_exporters);
@@ -1017,15 +1099,20 @@ static int open_direct_file(size_t size)
 	return fd;
 }
 
+int dmabuf_open_direct(size_t size)
+{
+	int fd = open_loop(size);
+
+	return fd < 0 ? open_direct_file(size) : fd;
+}
+
 static int run_o_direct(const struct gup_route *route, void *addr, size_t len)
 {
 	void *same;
 	ssize_t n;
 	int fd, err;
 
-	fd = open_loop(len);
-	if (fd < 0)
-		fd = open_direct_file(len);
+	fd = dmabuf_open_direct(len);
 	if (fd < 0)
 		return ROUTE_MISSING;
 	if (posix_memalign(&same, dmabuf_page_size(), len)) {
@@ -1076,6 +1163,45 @@ static int run_v4l2_userptr(const struct gup_route *route, void *addr, size_t le
 	return err;
 }
 
+static int wait_for_frame(int fd, struct v4l2_buffer *buffer)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	if (ioctl(fd, VIDIOC_STREAMON, &buffer->type) < 0)
+		return -errno;
+	if (poll(&poll_fd, 1, 20000) != 1)
+		return -ETIMEDOUT;
+	return ioctl(fd, VIDIOC_DQBUF, buffer) < 0 ? -errno : 0;
+}
+
+int dmabuf_capture(int dmabuf, size_t len)
+{
+	struct v4l2_requestbuffers req = {
+		.count = 1,
+		.type = V4L2_BUF_TYPE_META_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+	};
+	struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_META_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+		.m.fd = dmabuf,
+		.length = len,
+	};
+	__u32 caps;
+	int fd, err;
+
+	fd = open_vivid(0, V4L2_CAP_META_CAPTURE, &caps);
+	if (fd < 0)
+		return ROUTE_MISSING;
+	if (ioctl(fd, VIDIOC_REQBUFS, &req) < 0)
+		err = ROUTE_MISSING;
+	else
+		err = ioctl(fd, VIDIOC_QBUF, &buffer) < 0 ? -errno :
+		      wait_for_frame(fd, &buffer);
+	close(fd);
+	return err;
+}
+
 static int run_io_uring(const struct gup_route *route, void *addr, size_t len)
 {
 	struct iovec iov = { .iov_base = addr, .iov_len = len };
@@ -1091,8 +1217,7 @@ static int run_io_uring(const struct gup_route *route, void *addr, size_t len)
 	return err;
 }
 
-/* A TCP connection over loopback: 0, or -1 where there is none. */
-static int connect_loopback(int *from, int *to)
+int dmabuf_connect_loopback(int *from, int *to)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -1122,18 +1247,13 @@ static int run_msg_zerocopy(const struct gup_route *route, void *addr, size_t le
 {
 	int from, to, err;
 
-	if (connect_loopback(&from, &to))
+	if (dmabuf_connect_loopback(&from, &to))
 		return ROUTE_MISSING;
 	err = send(from, addr, len, MSG_ZEROCOPY | MSG_DONTWAIT) < 0 ?
 	      -errno : ROUTE_OPEN;
 	close(from);
 	close(to);
 	return err;
-}
-
-static int run_madvise(const struct gup_route *route, void *addr, size_t len)
-{
-	return madvise(addr, len, route->arg) < 0 ? -errno : ROUTE_OPEN;
 }
 
 /* Nobody waits: a wake tells only whether the kernel can name the page. */
@@ -1208,14 +1328,6 @@ const struct gup_route gup_routes[] = {
 	}, {
 		.name = "msg_zerocopy", .run = run_msg_zerocopy,
 		.needs = "CONFIG_INET, loopback up", .refusal = EFAULT,
-	}, {
-		.name = "madv_populate_read", .run = run_madvise,
-		.needs = "madvise(2)", .refusal = EINVAL,
-		.arg = MADV_POPULATE_READ,
-	}, {
-		.name = "madv_populate_write", .run = run_madvise, .write = true,
-		.needs = "madvise(2)", .refusal = EINVAL,
-		.arg = MADV_POPULATE_WRITE,
 	}, {
 		.name = "futex_shared", .run = run_futex, .write = true,
 		.needs = "CONFIG_FUTEX", .refusal = EFAULT, .arg = FUTEX_WAKE,

@@ -17,7 +17,10 @@ struct dmabuf;
  * @name:    identifier, also the name of the variant in the selftest
  * @label:   at most 13 characters, for tables
  * @needs:   what has to be there, for the message of a skipped test
- * @huge:    a large buffer has blocks of 2 MiB
+ * @huge:    a large buffer has blocks as large as a huge page
+ * @no_vmap: not, or maybe not, for importers that use the CPU
+ * @ttm:     debuggers may write to a mapping that has no permission at all
+ * @foreign: somebody else holds the buffer, it never goes away
  * @get:     fills @buf; 0 or -errno, with a reason in buf->why
  * @arg:     name of heap, driver or device, whatever @get wants
  * @index:   which one of several with the same @arg
@@ -27,6 +30,9 @@ struct dmabuf_exporter {
 	const char *label;
 	const char *needs;
 	bool huge;
+	bool no_vmap;
+	bool ttm;
+	bool foreign;
 	int (*get)(const struct dmabuf_exporter *exp, struct dmabuf *buf);
 	const char *arg;
 	int index;
@@ -36,6 +42,7 @@ struct dmabuf_exporter {
  * struct dmabuf - one buffer
  * @fd:     the dma-buf
  * @dev:    the device node that it came from, or -1
+ * @handle: of the GEM object behind it, if @dev is a DRM node
  * @aux:    whatever else must stay open as long as @dev, or -1
  * @access: O_RDWR or O_RDONLY, as asked for
  * @size:   bytes; before dmabuf_get(): as asked for
@@ -44,6 +51,7 @@ struct dmabuf_exporter {
 struct dmabuf {
 	int fd;
 	int dev;
+	uint32_t handle;
 	int aux[2];
 	int access;
 	size_t size;
@@ -68,12 +76,26 @@ void dmabuf_put(struct dmabuf *buf);
 void *dmabuf_map(const struct dmabuf *buf, int prot, int flags);
 /* The V4L2 buffer behind @buf, mapped through its device node instead. */
 void *dmabuf_map_node(const struct dmabuf *buf, size_t *len);
+/* The GEM object behind @buf, through its device node */
+void *dmabuf_map_drm_node(const struct dmabuf *buf, int prot, int flags);
 
 /* The udmabuf of a memfd whose pages are there already; -errno, as above. */
 int dmabuf_from_memfd(int memfd, size_t size, struct dmabuf *buf);
 
 /* A memfd of kind "shmem", "huge" (hugetlb) or "thp", populated; -errno. */
 int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len);
+/* The size of such a memfd is a multiple of this. */
+size_t dmabuf_memfd_unit(const char *kind);
+
+/* A file of @size bytes that is open for direct I/O, or -1 */
+int dmabuf_open_direct(size_t size);
+/* A TCP connection over loopback: 0, or -1 where there is none */
+int dmabuf_connect_loopback(int *from, int *to);
+/*
+ * Has a V4L2 device that takes dma-bufs write one frame of metadata to this one:
+ * 0, ROUTE_MISSING, or -errno.
+ */
+int dmabuf_capture(int dmabuf, size_t len);
 
 /*
  * Every page gets words that no other page has, at both of its ends. Check
@@ -82,6 +104,9 @@ int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len);
 void dmabuf_fill(void *addr, size_t len, unsigned long first);
 unsigned long dmabuf_check(const void *addr, size_t len, unsigned long first);
 size_t dmabuf_page_size(void);
+/* Bytes that one huge entry maps; at most DMABUF_PMD_MAX */
+size_t dmabuf_pmd_size(void);
+#define DMABUF_PMD_MAX	(32UL << 20)
 
 /* What a route found. Negative: the kernel refused with that error. */
 #define ROUTE_OPEN	0	/* the kernel took the pages */

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,12 +24,18 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
+#ifdef __x86_64__
+#include <linux/kvm.h>
+#endif
 #include <linux/userfaultfd.h>
 
 #include "../kselftest_harness.h"
@@ -50,15 +57,19 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP	4
 #endif
-#ifndef MFD_HUGE_1GB
-#define MFD_HUGE_1GB		(30U << 26)
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#define MADV_POPULATE_WRITE	23
 #endif
 
-#define PMD_BYTES	(2UL << 20)
-#define PUD_BYTES	(1024UL << 20)
-#define BUF_SIZE	(PMD_BYTES + (64UL << 10))
-#define BIG_SIZE	(64UL << 20)
+#define BIG_SIZE	(2 * DMABUF_PMD_MAX)
 #define NR_THREADS	4
+
+/* Room for one huge entry and some more pages */
+static size_t buf_size(void)
+{
+	return dmabuf_pmd_size() + 16 * dmabuf_page_size();
+}
 
 FIXTURE(dmabuf_mmap)
 {
@@ -76,135 +87,39 @@ FIXTURE_VARIANT(dmabuf_mmap)
 	const char *exporter;
 };
 
-FIXTURE_VARIANT_ADD(dmabuf_mmap, system)
-{
-	.exporter = "system",
-};
+#define EXPORTER(_name)							\
+FIXTURE_VARIANT_ADD(dmabuf_mmap, _name)					\
+{									\
+	.exporter = #_name,						\
+}
 
-FIXTURE_VARIANT_ADD(dmabuf_mmap, cma_default)
-{
-	.exporter = "cma_default",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, cma_area)
-{
-	.exporter = "cma_area",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, udmabuf)
-{
-	.exporter = "udmabuf",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, udmabuf_huge)
-{
-	.exporter = "udmabuf_huge",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, udmabuf_thp)
-{
-	.exporter = "udmabuf_thp",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, vgem)
-{
-	.exporter = "vgem",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, vkms)
-{
-	.exporter = "vkms",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, virtio_gpu)
-{
-	.exporter = "virtio_gpu",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, bochs)
-{
-	.exporter = "bochs",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, cirrus)
-{
-	.exporter = "cirrus",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, qxl)
-{
-	.exporter = "qxl",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, vim2m)
-{
-	.exporter = "vim2m",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, vivid_vmalloc)
-{
-	.exporter = "vivid_vmalloc",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, vivid_contig)
-{
-	.exporter = "vivid_contig",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, vimc)
-{
-	.exporter = "vimc",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, vicodec)
-{
-	.exporter = "vicodec",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, visl)
-{
-	.exporter = "visl",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, mbochs)
-{
-	.exporter = "mbochs",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, iommu_coherent)
-{
-	.exporter = "iommu_coherent",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, iommu_contiguous)
-{
-	.exporter = "iommu_contiguous",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, iommu_scattered)
-{
-	.exporter = "iommu_scattered",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, iommu_pages)
-{
-	.exporter = "iommu_pages",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, direct_coherent)
-{
-	.exporter = "direct_coherent",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, direct_scattered)
-{
-	.exporter = "direct_scattered",
-};
-
-FIXTURE_VARIANT_ADD(dmabuf_mmap, direct_pages)
-{
-	.exporter = "direct_pages",
-};
+EXPORTER(system);
+EXPORTER(cma_default);
+EXPORTER(cma_area);
+EXPORTER(udmabuf);
+EXPORTER(udmabuf_huge);
+EXPORTER(udmabuf_thp);
+EXPORTER(vgem);
+EXPORTER(vkms);
+EXPORTER(virtio_gpu);
+EXPORTER(bochs);
+EXPORTER(cirrus);
+EXPORTER(qxl);
+EXPORTER(vim2m);
+EXPORTER(vivid_vmalloc);
+EXPORTER(vivid_contig);
+EXPORTER(vimc);
+EXPORTER(vicodec);
+EXPORTER(visl);
+EXPORTER(mbochs);
+EXPORTER(iommu_coherent);
+EXPORTER(iommu_contiguous);
+EXPORTER(iommu_scattered);
+EXPORTER(iommu_pages);
+EXPORTER(direct_coherent);
+EXPORTER(direct_scattered);
+EXPORTER(direct_pages);
+EXPORTER(fd);
 
 FIXTURE_SETUP(dmabuf_mmap)
 {
@@ -214,12 +129,14 @@ FIXTURE_SETUP(dmabuf_mmap)
 	ASSERT_NE(NULL, self->exp);
 	self->ps = dmabuf_page_size();
 
-	err = dmabuf_get(self->exp, BUF_SIZE, O_RDWR, &self->buf);
+	err = dmabuf_get(self->exp, buf_size(), O_RDWR, &self->buf);
 	if (err == -ENODEV)
 		SKIP(return, "%s (needs %s)", self->buf.why, self->exp->needs);
 	ASSERT_EQ(0, err)
 		TH_LOG("%s", self->buf.why);
 	self->len = self->buf.size & ~(self->ps - 1);
+	if (self->len < 16 * self->ps && !strcmp(self->exp->name, "fd"))
+		SKIP(return, "DMABUF_FD has fewer than 16 pages");
 	ASSERT_LE(16 * self->ps, self->len);
 
 	self->map = dmabuf_map(&self->buf, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -493,8 +410,6 @@ ROUTE(o_direct_read)
 ROUTE(io_uring_fixed)
 ROUTE(v4l2_userptr)
 ROUTE(msg_zerocopy)
-ROUTE(madv_populate_read)
-ROUTE(madv_populate_write)
 ROUTE(futex_shared)
 
 TEST_F(dmabuf_mmap, refuses_all_untouched)
@@ -634,6 +549,373 @@ TEST_F(dmabuf_mmap, buffered_io)
 	close(fd);
 }
 
+/*
+ * System calls that copy to and from a mapping: any number of bytes, from anywhere
+ */
+
+struct io_ends {
+	int near;		/* what the mapping is copied to or from */
+	int far;
+	bool file;		/* nobody waits at the far end */
+};
+
+/**
+ * struct io_way - a system call that copies
+ * @name: for messages
+ * @open: 0, -1, or 1 if there is no such thing
+ * @out:  copies from the mapping
+ * @in:   copies into the mapping
+ */
+struct io_way {
+	const char *name;
+	int (*open)(struct io_ends *ends);
+	ssize_t (*out)(int fd, const char *from, size_t len);
+	ssize_t (*in)(int fd, char *to, size_t len);
+};
+
+static int open_pipe_to(struct io_ends *ends)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -1;
+	ends->far = fds[0];
+	ends->near = fds[1];
+	return 0;
+}
+
+static int open_pipe_from(struct io_ends *ends)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -1;
+	ends->near = fds[0];
+	ends->far = fds[1];
+	return 0;
+}
+
+static int open_unix(struct io_ends *ends)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return -1;
+	ends->near = fds[0];
+	ends->far = fds[1];
+	return 0;
+}
+
+static int open_tcp(struct io_ends *ends)
+{
+	return dmabuf_connect_loopback(&ends->near, &ends->far) ? 1 : 0;
+}
+
+static int open_file(struct io_ends *ends)
+{
+	ends->near = memfd_create("file", MFD_CLOEXEC);
+	ends->far = dup(ends->near);
+	ends->file = true;
+	return ends->near < 0 ? -1 : 0;
+}
+
+static ssize_t out_write(int fd, const char *from, size_t len)
+{
+	return write(fd, from, len);
+}
+
+static ssize_t out_send(int fd, const char *from, size_t len)
+{
+	return send(fd, from, len, MSG_NOSIGNAL);
+}
+
+static ssize_t in_read(int fd, char *to, size_t len)
+{
+	return read(fd, to, len);
+}
+
+static ssize_t in_recv(int fd, char *to, size_t len)
+{
+	return recv(fd, to, len, 0);
+}
+
+/* In three pieces, of which the first is one byte */
+static int cut_iov(struct iovec iov[3], const char *at, size_t len)
+{
+	size_t half = len / 2;
+
+	iov[0] = (struct iovec){ (char *)at, 1 };
+	iov[1] = (struct iovec){ (char *)at + 1, half };
+	iov[2] = (struct iovec){ (char *)at + 1 + half, len - 1 - half };
+	return 3;
+}
+
+static ssize_t out_writev(int fd, const char *from, size_t len)
+{
+	struct iovec iov[3];
+
+	return writev(fd, iov, cut_iov(iov, from, len));
+}
+
+static ssize_t in_readv(int fd, char *to, size_t len)
+{
+	struct iovec iov[3];
+
+	return readv(fd, iov, cut_iov(iov, to, len));
+}
+
+static const struct io_way ways_out[] = {
+	{ "write to a pipe", open_pipe_to, .out = out_write },
+	{ "writev to a pipe", open_pipe_to, .out = out_writev },
+	{ "send to a unix socket", open_unix, .out = out_send },
+	{ "writev to a unix socket", open_unix, .out = out_writev },
+	{ "send to a TCP socket", open_tcp, .out = out_send },
+	{ "write to a file", open_file, .out = out_write },
+	{ "writev to a file", open_file, .out = out_writev },
+};
+
+static const struct io_way ways_in[] = {
+	{ "read from a pipe", open_pipe_from, .in = in_read },
+	{ "readv from a pipe", open_pipe_from, .in = in_readv },
+	{ "recv from a unix socket", open_unix, .in = in_recv },
+	{ "recv from a TCP socket", open_tcp, .in = in_recv },
+	{ "read from a file", open_file, .in = in_read },
+	{ "readv from a file", open_file, .in = in_readv },
+};
+
+/* From a border or from near to it: @pages pages and @bytes bytes, or all */
+static const struct io_span {
+	enum { AT_START, AT_PAGE, AT_HUGE, AT_END, ALL } border;
+	int delta;
+	unsigned int pages;
+	int bytes;
+} io_spans[] = {
+	{ AT_START, 0, 0, 1 },
+	{ AT_START, 1, 0, 7 },
+	{ AT_START, 0, 1, 0 },
+	{ AT_START, 5, 1, 0 },
+	{ AT_START, 63, 3, -1 },
+	{ AT_PAGE, -1, 0, 1 },
+	{ AT_PAGE, -1, 0, 2 },
+	{ AT_PAGE, -1, 1, 2 },
+	{ AT_PAGE, 0, 2, 0 },
+	{ AT_PAGE, -3, 12, 5 },
+	{ AT_HUGE, -1, 0, 1 },
+	{ AT_HUGE, -1, 0, 2 },
+	{ AT_HUGE, 0, 1, 0 },
+	{ AT_HUGE, -2001, 1, 100 },
+	{ AT_HUGE, -9, 8, 18 },
+	{ AT_END, 0, 0, 1 },
+	{ AT_END, 0, 1, 1 },
+	{ AT_END, 0, 4, -3 },
+	{ ALL, 0, 0, 0 },
+	{ ALL, 1, 0, -2 },
+};
+
+/* False: there is no such place in this mapping. */
+static bool find_span(const struct io_span *span, const char *map, size_t all,
+		      size_t *off, size_t *len)
+{
+	const size_t ps = dmabuf_page_size();
+	const size_t pmd = dmabuf_pmd_size();
+	size_t border = 0;
+
+	*len = span->pages * ps + span->bytes;
+	switch (span->border) {
+	case AT_START:
+		break;
+	case AT_PAGE:
+		border = 3 * ps;
+		break;
+	case AT_HUGE:
+		border = -(unsigned long)map & (pmd - 1);
+		if (!border)
+			border = pmd;
+		break;
+	case AT_END:
+		border = all - *len;
+		break;
+	case ALL:
+		*len += all;
+		break;
+	}
+	if (span->delta < 0 && border < (size_t)-span->delta)
+		return false;
+	*off = border + span->delta;
+	return *off + *len <= all;
+}
+
+/* The far end works in a thread of its own, since it may have to wait. */
+struct far_end {
+	pthread_t thread;
+	int fd;
+	char *bytes;
+	size_t len;
+	size_t done;
+};
+
+static void *drain(void *arg)
+{
+	struct far_end *end = arg;
+	ssize_t n;
+
+	while (end->done < end->len) {
+		n = read(end->fd, end->bytes + end->done, end->len - end->done);
+		if (n <= 0)
+			break;
+		end->done += n;
+	}
+	return NULL;
+}
+
+static void *feed(void *arg)
+{
+	struct far_end *end = arg;
+	ssize_t n;
+
+	while (end->done < end->len) {
+		n = write(end->fd, end->bytes + end->done, end->len - end->done);
+		if (n <= 0)
+			break;
+		end->done += n;
+	}
+	return NULL;
+}
+
+static void copy_out(struct __test_metadata *_metadata, const struct io_way *way,
+		     const char *map, const char *expected, size_t len)
+{
+	struct io_ends ends = { };
+	struct far_end end = { .len = len };
+	ssize_t n;
+	int ret;
+
+	ret = way->open(&ends);
+	if (ret > 0)
+		return;
+	ASSERT_EQ(0, ret);
+	end.fd = ends.far;
+	end.bytes = calloc(1, len);
+	ASSERT_NE(NULL, end.bytes);
+	if (!ends.file)
+		ASSERT_EQ(0, pthread_create(&end.thread, NULL, drain, &end));
+	n = way->out(ends.near, map, len);
+	EXPECT_EQ((ssize_t)len, n)
+		TH_LOG("%s, %zu bytes at %p: %s", way->name, len, map,
+		       n < 0 ? strerror(errno) : "short");
+	if (ends.file)
+		lseek(ends.near, 0, SEEK_SET);
+	else
+		close(ends.near);
+	if (ends.file)
+		drain(&end);
+	else
+		pthread_join(end.thread, NULL);
+	EXPECT_EQ(len, end.done);
+	EXPECT_EQ(0, memcmp(expected, end.bytes, len))
+		TH_LOG("%s, %zu bytes at %p: wrong bytes", way->name, len, map);
+	if (ends.file)
+		close(ends.near);
+	close(ends.far);
+	free(end.bytes);
+}
+
+static void copy_in(struct __test_metadata *_metadata, const struct io_way *way,
+		    char *map, const char *bytes, size_t len)
+{
+	struct io_ends ends = { };
+	struct far_end end = { .len = len, .bytes = (char *)bytes };
+	size_t done = 0;
+	ssize_t n;
+	int ret;
+
+	ret = way->open(&ends);
+	if (ret > 0) {
+		memcpy(map, bytes, len);
+		return;
+	}
+	ASSERT_EQ(0, ret);
+	end.fd = ends.far;
+	if (ends.file) {
+		feed(&end);
+		lseek(ends.near, 0, SEEK_SET);
+	} else {
+		ASSERT_EQ(0, pthread_create(&end.thread, NULL, feed, &end));
+	}
+	/* pipes and sockets give what they have */
+	do {
+		n = way->in(ends.near, map + done, len - done);
+		if (n > 0)
+			done += n;
+	} while (n > 0 && done < len);
+	EXPECT_EQ(len, done)
+		TH_LOG("%s, %zu bytes at %p: %s", way->name, len, map,
+		       n < 0 ? strerror(errno) : "short");
+	close(ends.near);
+	if (!ends.file)
+		pthread_join(end.thread, NULL);
+	close(ends.far);
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, copied_from, 120)
+{
+	char *fresh = map_again(self);
+	char *copy = malloc(self->len);
+	unsigned int i, w;
+	size_t off, len;
+
+	ASSERT_NE(MAP_FAILED, fresh);
+	ASSERT_NE(NULL, copy);
+	for (i = 0; i < self->len; i++)
+		copy[i] = i * 7 + i / 251;
+	memcpy(self->map, copy, self->len);
+	for (w = 0; w < ARRAY_SIZE(ways_out); w++) {
+		for (i = 0; i < ARRAY_SIZE(io_spans); i++)
+			if (find_span(&io_spans[i], fresh, self->len, &off, &len))
+				copy_out(_metadata, &ways_out[w], fresh + off,
+					 copy + off, len);
+		/* from pages that are not there yet, once more */
+		munmap(fresh, self->len);
+		fresh = map_again(self);
+		ASSERT_NE(MAP_FAILED, fresh);
+	}
+	munmap(fresh, self->len);
+	free(copy);
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, copied_to, 120)
+{
+	char *fresh = map_again(self);
+	char *copy = malloc(self->len);
+	unsigned int i, w;
+	size_t off, len, b;
+
+	ASSERT_NE(MAP_FAILED, fresh);
+	ASSERT_NE(NULL, copy);
+	signal(SIGPIPE, SIG_IGN);
+	memset(copy, 0, self->len);
+	memset(self->map, 0, self->len);
+	for (w = 0; w < ARRAY_SIZE(ways_in); w++) {
+		for (i = 0; i < ARRAY_SIZE(io_spans); i++) {
+			if (!find_span(&io_spans[i], fresh, self->len, &off, &len))
+				continue;
+			for (b = 0; b < len; b++)
+				copy[off + b] = w + i * 31 + b * 5 + b / 241;
+			copy_in(_metadata, &ways_in[w], fresh + off, copy + off,
+				len);
+			/* all of it: its neighbours are as they were */
+			ASSERT_EQ(0, memcmp(copy, self->map, self->len))
+				TH_LOG("%s, %zu bytes at %zu: wrong bytes",
+				       ways_in[w].name, len, off);
+		}
+		munmap(fresh, self->len);
+		fresh = map_again(self);
+		ASSERT_NE(MAP_FAILED, fresh);
+	}
+	munmap(fresh, self->len);
+	free(copy);
+}
+
 /* A written page of a private mapping would be an ordinary anonymous page. */
 static void refuse_private(struct __test_metadata *_metadata,
 			   dmabuf_self *self, int fd, size_t len,
@@ -659,15 +941,122 @@ TEST_F(dmabuf_mmap, private_writable)
 	refuse_private(_metadata, self, self->buf.fd, self->ps, prot);
 	refuse_private(_metadata, self, self->buf.fd, 16 * self->ps, prot);
 	refuse_private(_metadata, self, self->buf.fd, self->len, prot);
+	refuse_private(_metadata, self, self->buf.fd, self->len, PROT_WRITE);
 }
 
-/* mprotect() could make it writable at any time. */
-TEST_F(dmabuf_mmap, private_read_only)
+/*
+ * One that was mapped for reading is none of that, and stays so: it can never
+ * become writable. Programs that look at a picture map it in this way.
+ */
+static void check_private(struct __test_metadata *_metadata, char *map,
+			  size_t len, int prot, const char *same)
 {
-	refuse_private(_metadata, self, self->buf.fd, self->ps, PROT_READ);
-	refuse_private(_metadata, self, self->buf.fd, 16 * self->ps, PROT_READ);
-	refuse_private(_metadata, self, self->buf.fd, self->len, PROT_READ);
-	refuse_private(_metadata, self, self->buf.fd, self->len, PROT_NONE);
+	const size_t ps = dmabuf_page_size();
+	struct vma_info info;
+
+	ASSERT_NE(MAP_FAILED, map)
+		TH_LOG("private mapping of %zu bytes, prot %d: %s", len, prot,
+		       strerror(errno));
+	ASSERT_TRUE(get_vma_info(map, &info));
+	EXPECT_TRUE(has_flag(&info, "pf"))
+		TH_LOG("not VM_PFNMAP:%s", info.flags);
+	EXPECT_FALSE(has_flag(&info, "mm"))
+		TH_LOG("VM_MIXEDMAP:%s", info.flags);
+	EXPECT_FALSE(has_flag(&info, "mw"))
+		TH_LOG("VM_MAYWRITE:%s", info.flags);
+
+	if (prot == PROT_NONE) {
+		EXPECT_EQ(SIGSEGV, access_signal(map, false));
+		EXPECT_EQ(-1, mprotect(map, len, PROT_READ | PROT_WRITE));
+		EXPECT_EQ(EACCES, errno);
+		refuse(_metadata, gup_route_find("gup_fast"), map, ps);
+		refuse(_metadata, gup_route_find("gup_slow"), map, ps);
+		ASSERT_EQ(0, mprotect(map, len, PROT_READ));
+	}
+	/* before there is an entry, and after */
+	refuse_all(_metadata, map, ps, true);
+	EXPECT_EQ(0, memcmp(map, same, len));
+	EXPECT_EQ(SIGSEGV, access_signal(map, true));
+	EXPECT_EQ(-1, mprotect(map, len, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(-1, mprotect(map + len - ps, ps, PROT_WRITE));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(SIGSEGV, access_signal(map, true));
+	refuse_all(_metadata, map, ps, true);
+	refuse_all(_metadata, map + len - ps, ps, true);
+	EXPECT_EQ(0, memcmp(map, same, len));
+}
+
+static void accept_private(struct __test_metadata *_metadata, dmabuf_self *self,
+			   size_t off, size_t len, int prot)
+{
+	char *map = map_part(self, off, len, prot, MAP_PRIVATE);
+
+	check_private(_metadata, map, len, prot, self->map + off);
+	if (map == MAP_FAILED)
+		return;
+	/* what it shows is the buffer, not what was there once */
+	dmabuf_fill(self->map, self->len, 100);
+	EXPECT_EQ(0, dmabuf_check(map, len, 100 + off / self->ps));
+	dmabuf_fill(self->map, self->len, 0);
+	EXPECT_EQ(0, dmabuf_check(map, len, off / self->ps));
+	munmap(map, len);
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, private_read_only, 120)
+{
+	accept_private(_metadata, self, 0, self->ps, PROT_READ);
+	accept_private(_metadata, self, 0, 16 * self->ps, PROT_READ);
+	accept_private(_metadata, self, 0, self->len, PROT_READ);
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, private_none, 120)
+{
+	accept_private(_metadata, self, 0, self->ps, PROT_NONE);
+	accept_private(_metadata, self, 0, self->len, PROT_NONE);
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, private_offset, 120)
+{
+	const size_t last = self->len - self->ps;
+	const size_t middle = middle_of(self);
+
+	accept_private(_metadata, self, 3 * self->ps, 2 * self->ps, PROT_READ);
+	accept_private(_metadata, self, middle, self->len - middle, PROT_READ);
+	accept_private(_metadata, self, last, self->ps, PROT_READ);
+	accept_private(_metadata, self, last, self->ps, PROT_NONE);
+}
+
+/* Not by the way of a split, of a move or of a copy either */
+TEST_F_TIMEOUT(dmabuf_mmap, private_changed, 120)
+{
+	const size_t middle = middle_of(self);
+	char *map = map_part(self, 0, self->len, PROT_READ, MAP_PRIVATE);
+	char *to = reserve(self->len);
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_NE(MAP_FAILED, to);
+	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
+	pid = fork();
+	if (!pid) {
+		check_private(_metadata, map, self->len, PROT_READ, self->map);
+		_exit(0);
+	}
+	in_child(_metadata, pid);
+
+	ASSERT_EQ(to, mremap(map, self->len, self->len,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	check_private(_metadata, to, self->len, PROT_READ, self->map);
+	ASSERT_EQ(0, munmap(to + middle, self->ps));
+	check_private(_metadata, to, middle, PROT_READ, self->map);
+	check_private(_metadata, to + middle + self->ps,
+		      self->len - middle - self->ps, PROT_READ,
+		      self->map + middle + self->ps);
+	ASSERT_EQ(0, mprotect(to + self->ps, self->ps, PROT_NONE));
+	check_private(_metadata, to + self->ps, self->ps, PROT_NONE,
+		      self->map + self->ps);
+	munmap(to, self->len);
 }
 
 /* Some devices have one buffer at a time. */
@@ -681,6 +1070,7 @@ static void drop_buffer(dmabuf_self *self)
 TEST_F(dmabuf_mmap, private_small_buffer)
 {
 	struct dmabuf small;
+	char *map, *same;
 	int err;
 
 	drop_buffer(self);
@@ -689,18 +1079,26 @@ TEST_F(dmabuf_mmap, private_small_buffer)
 		TH_LOG("%s", small.why);
 	refuse_private(_metadata, self, small.fd, self->ps,
 		       PROT_READ | PROT_WRITE);
-	refuse_private(_metadata, self, small.fd, self->ps, PROT_READ);
+	same = mmap(NULL, self->ps, PROT_READ, MAP_SHARED, small.fd, 0);
+	ASSERT_NE(MAP_FAILED, same);
+	map = mmap(NULL, self->ps, PROT_READ, MAP_PRIVATE, small.fd, 0);
+	check_private(_metadata, map, self->ps, PROT_READ, same);
+	munmap(map, self->ps);
+	munmap(same, self->ps);
 	dmabuf_put(&small);
 }
 
-TEST_F(dmabuf_mmap, read_only_fd)
+TEST_F_TIMEOUT(dmabuf_mmap, read_only_fd, 120)
 {
+	const int prots[] = { PROT_READ, PROT_NONE };
+	const size_t some = 2 * self->ps;
+	char *map, *private;
 	struct dmabuf ro;
-	char *map;
+	unsigned int i;
 	int err;
 
 	drop_buffer(self);
-	err = dmabuf_get(self->exp, BUF_SIZE, O_RDONLY, &ro);
+	err = dmabuf_get(self->exp, buf_size(), O_RDONLY, &ro);
 	if (err == -EOPNOTSUPP)
 		SKIP(return, "no read-only dma-buf: %s", ro.why);
 	ASSERT_EQ(0, err)
@@ -717,6 +1115,15 @@ TEST_F(dmabuf_mmap, read_only_fd)
 	EXPECT_EQ(-1, mprotect(map, self->len, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(EACCES, errno);
 	refuse_all(_metadata, map, self->ps, false);
+
+	for (i = 0; i < ARRAY_SIZE(prots); i++) {
+		private = mmap(NULL, self->len, prots[i], MAP_PRIVATE, ro.fd, 0);
+		check_private(_metadata, private, self->len, prots[i], map);
+		munmap(private, self->len);
+		private = mmap(NULL, some, prots[i], MAP_PRIVATE, ro.fd, some);
+		check_private(_metadata, private, some, prots[i], map + some);
+		munmap(private, some);
+	}
 	munmap(map, self->len);
 	dmabuf_put(&ro);
 }
@@ -736,6 +1143,246 @@ TEST_F(dmabuf_mmap, beyond_end)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(MAP_FAILED, map_part(self, -self->ps, 2 * self->ps, prot,
 				       MAP_SHARED));
+}
+
+/*
+ * Who asks for the pages in advance has them afterwards: real-time threads cannot
+ * do with a fault.
+ */
+
+static void touch(char *map, size_t len, size_t step, bool write)
+{
+	size_t off;
+	char byte;
+
+	for (off = 0; off < len; off += step) {
+		byte = map[off];
+		asm volatile("" : : "r" (byte) : "memory");
+		if (write)
+			map[off] = byte;
+		asm volatile("" : : : "memory");
+	}
+}
+
+static long thread_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+/* Faults that it takes to touch one byte in every @step */
+static long faults_touching(char *map, size_t len, size_t step, bool write)
+{
+	char warm[64] = "";
+	long faults = 0;
+	int round;
+
+	/* twice, so that nothing but the mapping faults when it counts */
+	for (round = 0; round < 2; round++) {
+		faults = thread_faults();
+		if (round)
+			touch(map, len, step, write);
+		else
+			touch(warm, sizeof(warm), 1, true);
+		faults = thread_faults() - faults;
+	}
+	return faults;
+}
+
+/* Whether mmap() maps everything, and there is nothing left to fault in */
+static bool is_eager(dmabuf_self *self)
+{
+	char *map = map_again(self);
+	long faults;
+
+	if (map == MAP_FAILED)
+		return false;
+	faults = faults_touching(map, self->len, self->ps, false);
+	munmap(map, self->len);
+	return !faults;
+}
+
+/**
+ * struct populate_way - a way to have the pages of a mapping in advance
+ * @name:   identifier, as in the name of a test
+ * @flags:  of mmap()
+ * @write:  no way where the mapping is not writable
+ * @advice: of madvise(); mm refuses it where there is no fault handler
+ * @run:    0 or -errno
+ */
+struct populate_way {
+	const char *name;
+	int flags;
+	bool write;
+	int advice;
+	int (*run)(const struct populate_way *way, char *map, size_t len);
+};
+
+static int run_madvise(const struct populate_way *way, char *map, size_t len)
+{
+	return madvise(map, len, way->advice) ? -errno : 0;
+}
+
+static int run_mlock(const struct populate_way *way, char *map, size_t len)
+{
+	return mlock(map, len) ? -errno : 0;
+}
+
+static int run_mlockall(const struct populate_way *way, char *map, size_t len)
+{
+	return mlockall(MCL_CURRENT) ? -errno : 0;
+}
+
+static const struct populate_way populate_ways[] = {
+	{ .name = "map_populate", .flags = MAP_POPULATE },
+	{ .name = "map_locked", .flags = MAP_LOCKED },
+	{
+		.name = "madv_populate_read", .run = run_madvise,
+		.advice = MADV_POPULATE_READ,
+	}, {
+		.name = "madv_populate_write", .run = run_madvise, .write = true,
+		.advice = MADV_POPULATE_WRITE,
+	},
+	{ .name = "mlock", .run = run_mlock },
+	{ .name = "mlockall", .run = run_mlockall },
+};
+
+static const struct populate_way *find_populate_way(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(populate_ways); i++)
+		if (!strcmp(populate_ways[i].name, name))
+			return &populate_ways[i];
+	return NULL;
+}
+
+/* mlock() has a limit for those who are not root. */
+static bool may_not_lock(int err)
+{
+	return (err == EPERM || err == ENOMEM || err == EAGAIN) && geteuid();
+}
+
+static void check_populate(struct __test_metadata *_metadata, dmabuf_self *self,
+			   const struct populate_way *way, int prot, int flags)
+{
+	bool write = prot & PROT_WRITE;
+	bool eager = is_eager(self);
+	int ret = 0;
+	char *map;
+
+	ASSERT_NE(NULL, way);
+	map = map_part(self, 0, self->len, prot, flags | way->flags);
+	if (map == MAP_FAILED && way->flags == MAP_LOCKED && may_not_lock(errno))
+		SKIP(return, "needs root or a higher limit, for %s", way->name);
+	ASSERT_NE(MAP_FAILED, map)
+		TH_LOG("%s, prot %d, flags %#x: %s", way->name, prot, flags,
+		       strerror(errno));
+	if (way->run)
+		ret = way->run(way, map, self->len);
+	if (!way->advice && may_not_lock(-ret))
+		SKIP(return, "needs root or a higher limit, for %s", way->name);
+
+	if (way->write && !write) {
+		EXPECT_TRUE(ret == -EINVAL || ret == -EFAULT)
+			TH_LOG("%s, prot %d: %d", way->name, prot, ret);
+	} else {
+		if (!way->advice || !eager || ret != -EINVAL)
+			EXPECT_EQ(0, ret)
+				TH_LOG("%s, prot %d, flags %#x: %s", way->name,
+				       prot, flags, strerror(-ret));
+		EXPECT_EQ(0, faults_touching(map, self->len, self->ps, write))
+			TH_LOG("%s, prot %d, flags %#x", way->name, prot, flags);
+	}
+	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
+	refuse(_metadata, gup_route_find("gup_fast"), map, 16 * self->ps);
+	refuse(_metadata, gup_route_find("gup_slow"), map, 16 * self->ps);
+	munlockall();
+	munmap(map, self->len);
+}
+
+/* The faults are counted right: of ordinary memory there are some, and then none. */
+static void populate_ordinary(struct __test_metadata *_metadata, int fd, size_t len,
+			      const struct populate_way *way)
+{
+	const size_t ps = dmabuf_page_size();
+	char *map;
+	int ret;
+
+	ASSERT_NE(NULL, way);
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_LT(0, faults_touching(map, len, ps, true));
+	munmap(map, len);
+
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | way->flags, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ret = way->run ? way->run(way, map, len) : 0;
+	if (may_not_lock(-ret))
+		SKIP(return, "needs root or a higher limit, for %s", way->name);
+	EXPECT_EQ(0, ret);
+	EXPECT_EQ(0, faults_touching(map, len, ps, way->write));
+	munlockall();
+	munmap(map, len);
+}
+
+#define POPULATE(_name)							\
+static const char populate_##_name[] = #_name;				\
+									\
+TEST_F(memfd_control, populated_by_##_name)				\
+{									\
+	populate_ordinary(_metadata, self->fd, self->len,		\
+			  find_populate_way(populate_##_name));		\
+}									\
+									\
+TEST_F(dmabuf_mmap, populated_by_##_name)				\
+{									\
+	const struct populate_way *way;					\
+									\
+	way = find_populate_way(populate_##_name);			\
+	check_populate(_metadata, self, way, PROT_READ | PROT_WRITE,	\
+		       MAP_SHARED);					\
+	check_populate(_metadata, self, way, PROT_READ, MAP_SHARED);	\
+}
+
+POPULATE(map_populate)
+POPULATE(map_locked)
+POPULATE(madv_populate_read)
+POPULATE(madv_populate_write)
+POPULATE(mlock)
+POPULATE(mlockall)
+
+TEST_F_TIMEOUT(dmabuf_mmap, populated_private, 120)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(populate_ways); i++)
+		check_populate(_metadata, self, &populate_ways[i], PROT_READ,
+			       MAP_PRIVATE);
+}
+
+/* A buffer has the size that it has. */
+TEST_F(dmabuf_mmap, ftruncate)
+{
+	const size_t sizes[] = { 0, self->ps, self->len / 2, self->len,
+				 self->len + self->ps };
+	char path[64];
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->buf.fd);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		EXPECT_EQ(-1, ftruncate(self->buf.fd, sizes[i]));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_EQ(-1, truncate(path, sizes[i]));
+		EXPECT_EQ(-1, fallocate(self->buf.fd, 0, 0, self->len + self->ps));
+		EXPECT_EQ(-1, fallocate(self->buf.fd, FALLOC_FL_PUNCH_HOLE |
+					FALLOC_FL_KEEP_SIZE, 0, self->ps));
+	}
+	EXPECT_EQ((off_t)self->buf.size, lseek(self->buf.fd, 0, SEEK_END));
+	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
+	EXPECT_EQ(0, access_signal(self->map + self->len - 1, true));
 }
 
 TEST_F(dmabuf_mmap, populate_and_lock)
@@ -893,7 +1540,7 @@ TEST_F(dmabuf_mmap, mprotect_middle)
 static char *map_aligned(dmabuf_self *self, struct dmabuf *big,
 			 size_t len)
 {
-	char *to = reserve_aligned(len, PMD_BYTES);
+	char *to = reserve_aligned(len, dmabuf_pmd_size());
 
 	if (to == MAP_FAILED)
 		return to;
@@ -907,16 +1554,22 @@ static bool is_shortage(int err)
 	return err == -ENODEV || err == -ENOMEM;
 }
 
+/* At least two huge entries, and many where the exporter can make them */
 static int get_big(dmabuf_self *self, struct dmabuf *big)
 {
-	size_t size;
+	size_t least = 2 * dmabuf_pmd_size();
+	size_t size = self->exp->huge ? BIG_SIZE : least;
 	int err = -ENOMEM;
 
-	size = self->exp->huge ? BIG_SIZE : 2 * PMD_BYTES;
-	for (; size >= 2 * PMD_BYTES; size /= 2) {
+	for (; size >= least; size /= 2) {
 		err = dmabuf_get(self->exp, size, O_RDWR, big);
 		if (!is_shortage(err))
 			break;
+	}
+	if (!err && big->size < least) {
+		snprintf(big->why, sizeof(big->why), "%zu bytes", big->size);
+		dmabuf_put(big);
+		return -ENODEV;
 	}
 	return err;
 }
@@ -931,7 +1584,7 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_split, 120)
 	drop_buffer(self);
 	err = get_big(self, &big);
 	if (is_shortage(err))
-		SKIP(return, "no buffer of 4 MiB: %s (%s)", big.why,
+		SKIP(return, "no buffer of two huge pages: %s (%s)", big.why,
 		     strerror(-err));
 	ASSERT_EQ(0, err)
 		TH_LOG("%s", big.why);
@@ -978,7 +1631,7 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_offset, 120)
 	drop_buffer(self);
 	err = get_big(self, &big);
 	if (is_shortage(err))
-		SKIP(return, "no buffer of 4 MiB: %s (%s)", big.why,
+		SKIP(return, "no buffer of two huge pages: %s (%s)", big.why,
 		     strerror(-err));
 	ASSERT_EQ(0, err)
 		TH_LOG("%s", big.why);
@@ -994,6 +1647,99 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_offset, 120)
 			TH_LOG("mapping at page %zu", off / self->ps);
 		munmap(odd, len - off);
 	}
+	munmap(map, len);
+	dmabuf_put(&big);
+}
+
+/*
+ * An entry of a writable mapping is writable, whoever touched it first. Otherwise
+ * every page faults twice, and a guest of KVM on arm64 dies where it writes.
+ */
+TEST_F_TIMEOUT(dmabuf_mmap, read_then_write, 120)
+{
+	struct dmabuf big;
+	char *map, *same;
+	size_t len;
+	int err;
+
+	drop_buffer(self);
+	err = get_big(self, &big);
+	if (is_shortage(err))
+		SKIP(return, "no buffer of two huge pages: %s (%s)", big.why,
+		     strerror(-err));
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", big.why);
+	len = big.size & ~(self->ps - 1);
+	same = map_aligned(self, &big, len);
+	ASSERT_NE(MAP_FAILED, same);
+	dmabuf_fill(same, len, 0);
+	map = map_aligned(self, &big, len);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, dmabuf_check(map, len, 0));
+	EXPECT_EQ(0, faults_touching(map, len, self->ps, true));
+	dmabuf_fill(map, len, 17);
+	EXPECT_EQ(0, dmabuf_check(map, len, 17));
+	EXPECT_EQ(0, dmabuf_check(same, len, 17));
+	munmap(map, len);
+	munmap(same, len);
+	dmabuf_put(&big);
+}
+
+/* KiB of page tables that this process has, or -1 */
+static long page_tables(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *f;
+
+	f = fopen("/proc/self/status", "r");
+	if (!f)
+		return -1;
+	while (kib < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "VmPTE: %ld kB", &kib);
+	fclose(f);
+	return kib;
+}
+
+/*
+ * At most one fault for all that a page table covers; and where the exporter has
+ * huge pages, no page tables.
+ */
+TEST_F_TIMEOUT(dmabuf_mmap, huge_entries, 120)
+{
+	const size_t pmd = dmabuf_pmd_size();
+	struct dmabuf big;
+	long before, tables;
+	size_t len;
+	char *map;
+	int err;
+
+	if (!self->exp->huge)
+		SKIP(return, "no huge pages");
+#if !defined(__x86_64__) && !defined(__aarch64__)
+	SKIP(return, "not known whether this architecture has CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
+#endif
+	drop_buffer(self);
+	err = get_big(self, &big);
+	if (is_shortage(err))
+		SKIP(return, "no buffer of two huge pages: %s (%s)", big.why,
+		     strerror(-err));
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", big.why);
+	len = big.size & ~(pmd - 1);
+	/* so that nothing but the mapping needs tables afterwards */
+	page_tables();
+
+	before = page_tables();
+	ASSERT_LT(0, before);
+	map = map_aligned(self, &big, len);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_GE((long)(len / pmd), faults_touching(map, len, self->ps, false));
+	tables = (page_tables() - before) << 10;
+	/* some of its memory may be in pieces */
+	EXPECT_GT((long)(len / pmd * self->ps / 2 + 2 * self->ps), tables)
+		TH_LOG("%ld bytes of page tables for %zu KiB", tables, len >> 10);
+	EXPECT_EQ(0, faults_touching(map, len, self->ps, true));
 	munmap(map, len);
 	dmabuf_put(&big);
 }
@@ -1212,7 +1958,7 @@ TEST_F(dmabuf_mmap, proc_mem_write_read_only)
 
 	ASSERT_LE(0, mem);
 	drop_buffer(self);
-	err = dmabuf_get(self->exp, BUF_SIZE, O_RDONLY, &ro);
+	err = dmabuf_get(self->exp, buf_size(), O_RDONLY, &ro);
 	if (err == -EOPNOTSUPP)
 		SKIP(return, "no read-only dma-buf: %s", ro.why);
 	ASSERT_EQ(0, err)
@@ -1250,6 +1996,192 @@ TEST_F(dmabuf_mmap, proc_mem_offset)
 		EXPECT_EQ(0, memcmp(bytes, self->map + off + self->ps - 32, n));
 	close(mem);
 	munmap(map, self->len - off);
+}
+
+/* As gup: FOLL_FORCE does not write to a shared mapping that is not writable. */
+static void refuse_poke(struct __test_metadata *_metadata, int mem, char *at)
+{
+	ssize_t n = pwrite(mem, "\x5a", 1, (unsigned long)at);
+
+	EXPECT_GT(1, n)
+		TH_LOG("a debugger wrote to a read-only mapping");
+	if (n < 0)
+		EXPECT_TRUE(errno == EIO || errno == EFAULT)
+			TH_LOG("%s", strerror(errno));
+}
+
+static void poke_read_only(struct __test_metadata *_metadata, dmabuf_self *self,
+			   int prot, int flags)
+{
+	char *map, byte = 0;
+	int mem;
+
+	/* Such a mapping is how debuggers get at memory of amdgpu. */
+	if (prot == PROT_NONE && self->exp->ttm)
+		return;
+
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	map = map_part(self, 0, self->len, PROT_READ, flags);
+
+	ASSERT_LE(0, mem);
+	ASSERT_NE(MAP_FAILED, map);
+	/* before there is an entry, and after */
+	refuse_poke(_metadata, mem, map);
+	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
+	refuse_poke(_metadata, mem, map);
+	refuse_poke(_metadata, mem, map + self->len - 1);
+	if (prot == PROT_NONE)
+		ASSERT_EQ(0, mprotect(map, self->len, PROT_NONE));
+	refuse_poke(_metadata, mem, map + self->ps);
+	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
+	/* reading is what debuggers may always do */
+	if (prot != PROT_NONE) {
+		EXPECT_EQ(1, pread(mem, &byte, 1, (unsigned long)map));
+		EXPECT_EQ(self->map[0], byte);
+	}
+	munmap(map, self->len);
+	close(mem);
+}
+
+TEST_F(dmabuf_mmap, proc_mem_write_shared_read_only)
+{
+	poke_read_only(_metadata, self, PROT_READ, MAP_SHARED);
+	poke_read_only(_metadata, self, PROT_NONE, MAP_SHARED);
+}
+
+TEST_F(dmabuf_mmap, proc_mem_write_private)
+{
+	poke_read_only(_metadata, self, PROT_READ, MAP_PRIVATE);
+	poke_read_only(_metadata, self, PROT_NONE, MAP_PRIVATE);
+}
+
+/* Pages that nobody has touched in this mapping */
+TEST_F(dmabuf_mmap, proc_mem_untouched)
+{
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	size_t off = middle_of(self) + self->ps - 32;
+	char *map = map_again(self);
+	char bytes[64];
+	unsigned int i;
+
+	ASSERT_LE(0, mem);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ((ssize_t)sizeof(bytes),
+		  pread(mem, bytes, sizeof(bytes), (unsigned long)map + off));
+	EXPECT_EQ(0, memcmp(bytes, self->map + off, sizeof(bytes)));
+	munmap(map, self->len);
+
+	map = map_again(self);
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i + 3;
+	EXPECT_EQ((ssize_t)sizeof(bytes),
+		  pwrite(mem, bytes, sizeof(bytes), (unsigned long)map + off));
+	EXPECT_EQ(0, memcmp(bytes, self->map + off, sizeof(bytes)));
+	EXPECT_EQ(0, memcmp(bytes, map + off, sizeof(bytes)));
+	munmap(map, self->len);
+	close(mem);
+}
+
+/* Up to the end of a mapping and not a byte further */
+TEST_F(dmabuf_mmap, proc_mem_end)
+{
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	const int prot = PROT_READ | PROT_WRITE;
+	char *map = reserve(self->len + self->ps);
+	char bytes[64];
+	unsigned long at;
+	char *end;
+
+	ASSERT_LE(0, mem);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(map, mmap(map, self->len, prot, MAP_SHARED | MAP_FIXED,
+			    self->buf.fd, 0));
+	end = map + self->len;
+	ASSERT_EQ(0, munmap(end, self->ps));
+	at = (unsigned long)end - 8;
+	EXPECT_EQ(8, pread(mem, bytes, sizeof(bytes), at));
+	EXPECT_EQ(0, memcmp(bytes, self->map + self->len - 8, 8));
+	memset(bytes, 0x77, sizeof(bytes));
+	EXPECT_EQ(8, pwrite(mem, bytes, sizeof(bytes), at));
+	EXPECT_EQ(0, memcmp(bytes, self->map + self->len - 8, 8));
+
+	/* other memory behind it is none of the buffer */
+	ASSERT_EQ(end, mmap(end, self->ps, prot, MAP_PRIVATE | MAP_ANONYMOUS |
+			    MAP_FIXED, -1, 0));
+	memset(bytes, 0x66, sizeof(bytes));
+	EXPECT_EQ((ssize_t)sizeof(bytes), pwrite(mem, bytes, sizeof(bytes), at));
+	EXPECT_EQ(0, memcmp(bytes, self->map + self->len - 8, 8));
+	EXPECT_EQ(0, memcmp(bytes, end, sizeof(bytes) - 8));
+	EXPECT_EQ((ssize_t)sizeof(bytes), pread(mem, bytes, sizeof(bytes), at));
+	munmap(map, self->len + self->ps);
+	close(mem);
+}
+
+#define PEEKS	16
+
+/* CPU time of this thread that some peeks take, in ns: the best of several */
+static long long peek_time(int mem, const char *at)
+{
+	struct timespec from, to;
+	long long best = -1;
+	unsigned int i, k;
+	long long ns;
+	char bytes[8];
+
+	for (k = 0; k < 8; k++) {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+		for (i = 0; i < PEEKS; i++)
+			if (pread(mem, bytes, sizeof(bytes), (unsigned long)at) < 0)
+				return -1;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+		ns = (to.tv_sec - from.tv_sec) * 1000000000LL +
+		     to.tv_nsec - from.tv_nsec;
+		if (best < 0 || ns < best)
+			best = ns;
+	}
+	return best;
+}
+
+/* As long as of any other memory: the limit is for what maps 8192 pages first. */
+TEST_F_TIMEOUT(dmabuf_mmap, proc_mem_cost, 120)
+{
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	size_t size = 32UL << 20;
+	struct dmabuf big;
+	long long one, other;
+	char *map, *page;
+	size_t len;
+	int err;
+
+	ASSERT_LE(0, mem);
+	drop_buffer(self);
+	do {
+		err = dmabuf_get(self->exp, size, O_RDWR, &big);
+		size /= 2;
+	} while (is_shortage(err) && size >= buf_size());
+	if (is_shortage(err))
+		SKIP(return, "no large buffer: %s", big.why);
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", big.why);
+	len = big.size & ~(self->ps - 1);
+	map = mmap(NULL, len, PROT_READ, MAP_SHARED, big.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	page = mmap(NULL, self->ps, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, page);
+	page[0] = 1;
+	one = peek_time(mem, map + len - self->ps);
+	other = peek_time(mem, page);
+	ASSERT_LT(0, one);
+	ASSERT_LT(0, other);
+	EXPECT_GT(40 * other + 1000000, one)
+		TH_LOG("%d peeks into %zu KiB: %lld ns, %lld ns of ordinary memory",
+		       PEEKS, len >> 10, one, other);
+	munmap(page, self->ps);
+	munmap(map, len);
+	dmabuf_put(&big);
+	close(mem);
 }
 
 static void poke_and_peek(struct __test_metadata *_metadata,
@@ -1438,6 +2370,107 @@ TEST_F(dmabuf_mmap, fork)
 	munmap(fresh, self->len);
 }
 
+static int send_fd(int to, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { };
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+	return sendmsg(to, &msg, 0) == 1 ? 0 : -1;
+}
+
+static int receive_fd(int from)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { };
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	if (recvmsg(from, &msg, MSG_CMSG_CLOEXEC) != 1 ||
+	    msg.msg_controllen < CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(&control.head), sizeof(int));
+	return fd;
+}
+
+/* Instead of process_vm_readv(): the other process maps the buffer. */
+TEST_F(dmabuf_mmap, pass_fd)
+{
+	int pair[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	pid = fork();
+	if (!pid) {
+		char *map;
+		int fd;
+
+		munmap(self->map, self->len);
+		dmabuf_put(&self->buf);
+		fd = receive_fd(pair[1]);
+		EXPECT_LE(0, fd);
+		map = mmap(NULL, self->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		EXPECT_NE(MAP_FAILED, map);
+		if (map == MAP_FAILED)
+			_exit(1);
+		EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
+		dmabuf_fill(map, self->len, 33);
+		refuse_all(_metadata, map, self->ps, true);
+		_exit(0);
+	}
+	EXPECT_EQ(0, send_fd(pair[0], self->buf.fd));
+	in_child(_metadata, pid);
+	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 33));
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Instead of V4L2_MEMORY_USERPTR: the device takes the buffer itself. */
+TEST_F(dmabuf_mmap, v4l2_dmabuf)
+{
+	const size_t some = self->ps;
+	char *before = malloc(some);
+	int ret;
+
+	ASSERT_NE(NULL, before);
+	memset(self->map, 0xe7, some);
+	memcpy(before, self->map, some);
+	ret = dmabuf_capture(self->buf.fd, self->buf.size);
+	if (ret == ROUTE_MISSING)
+		SKIP(return, "needs CONFIG_VIDEO_VIVID, vivid.allocators=0");
+	if (ret && self->exp->no_vmap)
+		SKIP(return, "the exporter gives the kernel no address (%s)",
+		     strerror(-ret));
+	EXPECT_EQ(0, ret)
+		TH_LOG("%s", strerror(-ret));
+	if (!ret)
+		EXPECT_NE(0, memcmp(before, self->map, some));
+	refuse_all(_metadata, self->map, self->ps, true);
+	free(before);
+}
+
 /* A child that outlives the parent's mapping and fd has the buffer still. */
 TEST_F(dmabuf_mmap, fork_outlives_parent)
 {
@@ -1575,6 +2608,353 @@ TEST_F_TIMEOUT(dmabuf_mmap, threads_mprotect, 120)
 }
 
 /*
+ * Threads that race for one entry, while huge pages are switched off and on for
+ * this process: one of them wants a huge entry where another one has just put a
+ * page table, or the other way round. Nobody may notice, the kernel least of all.
+ */
+
+#define RACE_SECONDS	3
+#define NR_RACERS	3
+
+struct race {
+	char *map;
+	size_t len;
+	int fd;
+	unsigned int round;	/* the last is 0 */
+	unsigned int done;	/* racers that are through with this round */
+	unsigned long wrong;
+	int err;
+};
+
+static void spin(unsigned int n)
+{
+	while (n--)
+		asm volatile("" : : : "memory");
+}
+
+static void race_once(struct race *race, unsigned int round)
+{
+	const size_t pmd = dmabuf_pmd_size();
+	const size_t ps = dmabuf_page_size();
+	size_t off;
+
+	/* populating tells which error a fault made, touching would try again */
+	if (round % 4 == 3 && madvise(race->map, race->len, MADV_POPULATE_READ) &&
+	    errno != EINVAL)
+		race->err = errno;
+	for (off = 0; off < race->len; off += pmd) {
+		touch(race->map + off, 1, 1, true);
+		if (dmabuf_check(race->map + off, ps, off / ps))
+			race->wrong++;
+	}
+}
+
+static void *run_racer(void *arg)
+{
+	struct race *race = arg;
+	unsigned int seen = 1, round, tries = 0;
+
+	for (;;) {
+		round = __atomic_load_n(&race->round, __ATOMIC_ACQUIRE);
+		if (!round)
+			return NULL;
+		if (round == seen) {
+			if (!(++tries & 0xff))
+				sched_yield();
+			continue;
+		}
+		seen = round;
+		spin(round * 7 % 61);
+		race_once(race, round);
+		__atomic_fetch_add(&race->done, 1, __ATOMIC_RELEASE);
+	}
+}
+
+/* A round: nothing is mapped, all of them touch it, and the setting changes. */
+static void lead_race(struct race *race, unsigned int racers)
+{
+	struct timespec from, now;
+	unsigned int round = 1;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {
+		if (mmap(race->map, race->len, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, race->fd, 0) != race->map)
+			race->err = errno;
+		race->done = 0;
+		__atomic_store_n(&race->round, ++round, __ATOMIC_RELEASE);
+		spin(round * 13 % 127);
+		if (prctl(PR_SET_THP_DISABLE, round & 1, 0, 0, 0))
+			race->err = errno;
+		race_once(race, round);
+		while (__atomic_load_n(&race->done, __ATOMIC_ACQUIRE) < racers)
+			sched_yield();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < from.tv_sec + RACE_SECONDS && !race->err);
+	__atomic_store_n(&race->round, 0, __ATOMIC_RELEASE);
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+}
+
+/* What the kernel says from now on; -1 where that is not for us to read */
+static int open_kernel_log(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/* Whether it complained; the first such line is in @line. */
+static bool kernel_complained(int fd, char *line, size_t len)
+{
+	static const char *const complaints[] = {
+		"WARNING: ", "BUG: ", "kernel BUG at", "VM_FAULT_OOM leaked",
+	};
+	unsigned int i;
+	ssize_t n;
+
+	while (fd >= 0) {
+		n = read(fd, line, len - 1);
+		if (n < 0 && errno == EPIPE)
+			continue;	/* it was faster than we are */
+		if (n <= 0)
+			break;
+		line[n] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		for (i = 0; i < ARRAY_SIZE(complaints); i++)
+			if (strstr(line, complaints[i]))
+				return true;
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, threads_thp, 120)
+{
+	long racers = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	pthread_t threads[NR_RACERS];
+	struct race race = { .round = 1 };
+	struct dmabuf big;
+	int err, i, log;
+	char line[1024];
+
+	if (prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0))
+		SKIP(return, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	if (is_eager(self))
+		SKIP(return, "there are no faults");
+	drop_buffer(self);
+	err = get_big(self, &big);
+	if (is_shortage(err))
+		SKIP(return, "no buffer of two huge pages: %s (%s)", big.why,
+		     strerror(-err));
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", big.why);
+	race.fd = big.fd;
+	race.len = 2 * dmabuf_pmd_size();
+	race.map = map_aligned(self, &big, race.len);
+	ASSERT_NE(MAP_FAILED, race.map);
+	dmabuf_fill(race.map, race.len, 0);
+
+	if (racers < 1)
+		racers = 1;
+	if (racers > NR_RACERS)
+		racers = NR_RACERS;
+	for (i = 0; i < racers; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, run_racer, &race));
+	log = open_kernel_log();
+	lead_race(&race, racers);
+	for (i = 0; i < racers; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_FALSE(kernel_complained(log, line, sizeof(line)))
+		TH_LOG("%s", line);
+	EXPECT_EQ(0, race.wrong);
+	EXPECT_EQ(0, race.err)
+		TH_LOG("%s", strerror(race.err));
+	EXPECT_EQ(0, dmabuf_check(race.map, race.len, 0));
+	munmap(race.map, race.len);
+	dmabuf_put(&big);
+	close(log);
+}
+
+/*
+ * KVM: a virtual machine whose memory is a mapping. KVM does not take the pages, it
+ * reads the entries, and has a fault make them that are not there. It is not told of
+ * a write to an entry that is there and read-only, except where it emulates the
+ * instruction.
+ */
+
+#ifdef __x86_64__
+#define GUEST_CODE	0x1000
+#define GUEST_MEMORY	0x10000
+#define GUEST_MARK	0x5a
+#define WRITE_FIRST	0x00
+#define READ_FIRST	0x80
+
+/* Real mode, ds is at GUEST_MEMORY. Leaves the mark in byte 2, and byte 0 in 1. */
+static const unsigned char write_first[] = {
+	0xc6, 0x06, 0x02, 0x00, GUEST_MARK,	/* movb $GUEST_MARK, 2 */
+	0xa0, 0x00, 0x00,			/* movb 0, %al */
+	0xa2, 0x01, 0x00,			/* movb %al, 1 */
+	0xf4,					/* hlt */
+};
+
+static const unsigned char read_first[] = {
+	0xa0, 0x00, 0x00,
+	0xa2, 0x01, 0x00,
+	0xc6, 0x06, 0x02, 0x00, GUEST_MARK,
+	0xf4,
+};
+
+static int add_memory(int vm, unsigned int slot, unsigned long at, void *map,
+		      size_t len)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.guest_phys_addr = at,
+		.memory_size = len,
+		.userspace_addr = (unsigned long)map,
+	};
+
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static int set_registers(int cpu, unsigned int ip)
+{
+	struct kvm_regs regs = { .rip = GUEST_CODE + ip, .rflags = 2 };
+	struct kvm_sregs sregs;
+
+	if (ioctl(cpu, KVM_GET_SREGS, &sregs) < 0)
+		return -1;
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	sregs.ds.base = GUEST_MEMORY;
+	sregs.ds.selector = GUEST_MEMORY >> 4;
+	if (ioctl(cpu, KVM_SET_SREGS, &sregs) < 0)
+		return -1;
+	return ioctl(cpu, KVM_SET_REGS, &regs);
+}
+
+static int run_cpu(int kvm, int vm, unsigned int ip)
+{
+	int len = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	int cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	struct kvm_run *run = MAP_FAILED;
+	int ret;
+
+	if (cpu >= 0 && len > 0)
+		run = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
+	if (run == MAP_FAILED || set_registers(cpu, ip)) {
+		ret = -errno;
+	} else {
+		do {
+			ret = ioctl(cpu, KVM_RUN, 0);
+		} while (ret < 0 && errno == EINTR);
+		ret = ret < 0 ? -errno : (int)run->exit_reason;
+	}
+	if (run != MAP_FAILED)
+		munmap(run, len);
+	close(cpu);
+	return ret;
+}
+
+/* Why the virtual CPU stopped, or -errno. The guest's memory is one page. */
+static int run_guest(int kvm, char *page, unsigned int ip)
+{
+	const size_t ps = dmabuf_page_size();
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	int ret = -EIO;
+	char *code;
+
+	if (vm < 0)
+		return -errno;
+	code = mmap(NULL, ps, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		    -1, 0);
+	if (code != MAP_FAILED) {
+		memcpy(code + WRITE_FIRST, write_first, sizeof(write_first));
+		memcpy(code + READ_FIRST, read_first, sizeof(read_first));
+		/* for CPUs that cannot do real mode otherwise */
+		ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000);
+		if (add_memory(vm, 0, GUEST_CODE, code, ps) ||
+		    add_memory(vm, 1, GUEST_MEMORY, page, ps))
+			ret = -errno;
+		else
+			ret = run_cpu(kvm, vm, ip);
+		munmap(code, ps);
+	}
+	close(vm);
+	return ret;
+}
+
+/* @same is the page where the guest's writes have to arrive. */
+static void run_and_check(struct __test_metadata *_metadata, int kvm, char *page,
+			  char *same, unsigned int ip)
+{
+	int ret;
+
+	same[0] = 0x21;
+	same[1] = 0;
+	same[2] = 0;
+	asm volatile("" : : : "memory");
+	ret = run_guest(kvm, page, ip);
+	asm volatile("" : : : "memory");
+	EXPECT_EQ(KVM_EXIT_HLT, ret)
+		TH_LOG("%s first: %s", ip == READ_FIRST ? "read" : "write",
+		       ret < 0 ? strerror(-ret) : "exit for another reason");
+	EXPECT_EQ(0x21, same[1]);
+	EXPECT_EQ(GUEST_MARK, same[2]);
+}
+
+static int open_kvm(void)
+{
+	return open("/dev/kvm", O_RDWR | O_CLOEXEC);
+}
+
+/* Proof that the guest does what it should */
+TEST_F(memfd_control, kvm)
+{
+	int kvm = open_kvm();
+
+	if (kvm < 0)
+		SKIP(return, "no /dev/kvm (%s)", strerror(errno));
+	run_and_check(_metadata, kvm, self->map, self->map, WRITE_FIRST);
+	run_and_check(_metadata, kvm, self->map, self->map, READ_FIRST);
+	close(kvm);
+}
+
+TEST_F(dmabuf_mmap, kvm)
+{
+	const unsigned int first[] = { WRITE_FIRST, READ_FIRST };
+	size_t off = middle_of(self);
+	int kvm = open_kvm();
+	unsigned int i;
+	char *map;
+
+	if (kvm < 0)
+		SKIP(return, "no /dev/kvm (%s)", strerror(errno));
+	for (i = 0; i < ARRAY_SIZE(first); i++) {
+		/* a page that the host has never touched */
+		map = map_again(self);
+		ASSERT_NE(MAP_FAILED, map);
+		run_and_check(_metadata, kvm, map + off, self->map + off, first[i]);
+		munmap(map, self->len);
+
+		/* one that it has read */
+		map = map_again(self);
+		ASSERT_NE(MAP_FAILED, map);
+		touch(map, self->len, self->ps, false);
+		run_and_check(_metadata, kvm, map + off, self->map + off, first[i]);
+		munmap(map, self->len);
+
+		/* and one that it has written */
+		run_and_check(_metadata, kvm, self->map + off, self->map + off,
+			      first[i]);
+	}
+	refuse_all(_metadata, self->map + off, self->ps, true);
+	close(kvm);
+}
+#endif /* __x86_64__ */
+
+/*
  * Lifetime
  */
 
@@ -1602,6 +2982,8 @@ TEST_F(dmabuf_mmap, outlives_fd)
 {
 	struct stat st;
 
+	if (self->exp->foreign)
+		SKIP(return, "somebody else has the buffer as well");
 	ASSERT_EQ(0, fstat(self->buf.fd, &st));
 	if (is_listed(st.st_ino) < 0)
 		SKIP(return, "needs " BUFINFO);
@@ -1625,13 +3007,20 @@ TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 {
 	struct stat st;
 	unsigned int i;
+	char *map;
 
+	if (self->exp->foreign)
+		SKIP(return, "somebody else has the buffer as well");
 	ASSERT_EQ(0, fstat(self->buf.fd, &st));
 	if (is_listed(st.st_ino) < 0)
 		SKIP(return, "needs " BUFINFO);
 	for (i = 0; i < 16; i++) {
-		map_part(self, 0, self->len, PROT_READ, MAP_PRIVATE);
+		map_part(self, 0, self->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 		map_part(self, 0, self->len + self->ps, PROT_READ, MAP_SHARED);
+		/* and one that was not */
+		map = map_part(self, 0, self->len, PROT_READ, MAP_PRIVATE);
+		ASSERT_NE(MAP_FAILED, map);
+		munmap(map, self->len);
 	}
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 	munmap(self->map, self->len);
@@ -1640,348 +3029,6 @@ TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 	/* where private mappings are let through they are still there */
 	EXPECT_EQ(0, is_listed(st.st_ino))
 		TH_LOG("the buffer outlived its last user");
-}
-
-/*
- * A buffer of one page of 1 GiB. An entry could map all of it, and not everything
- * that touches a part of a mapping knows how to break such an entry up: hence the
- * right contents, and nothing for get_user_pages(), whatever was done to it.
- */
-
-#define SIZE_LIMIT	"/sys/module/udmabuf/parameters/size_limit_mb"
-
-/* The page in the middle that is treated unlike all others */
-#define ODD_PAGE(ps)	(PUD_BYTES / 2 + (ps))
-
-FIXTURE(gigantic)
-{
-	struct dmabuf buf;
-	size_t ps;
-	char *pages;		/* through the memfd */
-	char *map;		/* through the dma-buf, never touched */
-};
-
-#define gigantic_self FIXTURE_DATA(gigantic)
-
-/* The number in a file, or -1 */
-static long get_number(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	long n;
-
-	if (!f)
-		return -1;
-	if (fscanf(f, "%ld", &n) != 1)
-		n = -1;
-	fclose(f);
-	return n;
-}
-
-static bool put_number(const char *path, long n)
-{
-	FILE *f = fopen(path, "w");
-	bool put;
-
-	if (!f)
-		return false;
-	put = fprintf(f, "%ld\n", n) > 0;
-	return !fclose(f) && put;
-}
-
-/*
- * The kernel clears the page when the first test touches it, which takes longer
- * than all of these tests. So the memfd belongs to the process that starts them.
- */
-static int gigantic_memfd;
-
-static void __attribute__((constructor)) create_gigantic_memfd(void)
-{
-	gigantic_memfd = memfd_create("gigantic", MFD_CLOEXEC | MFD_ALLOW_SEALING |
-				      MFD_HUGETLB | MFD_HUGE_1GB);
-}
-
-/*
- * To fill all pages would take long. Marked are in every 2 MiB the last page and
- * the first three: the odd one and its neighbours.
- */
-#define NR_MARKS	(4 * PUD_BYTES / PMD_BYTES)
-
-static size_t mark_at(size_t ps, unsigned int nr)
-{
-	size_t block = nr / 4 * PMD_BYTES;
-
-	return nr % 4 == 3 ? block + PMD_BYTES - ps : block + nr % 4 * ps;
-}
-
-static void put_marks(gigantic_self *self, char *map, unsigned long first)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_MARKS; i++) {
-		size_t at = mark_at(self->ps, i);
-
-		dmabuf_fill(map + at, self->ps, first + at / self->ps);
-	}
-}
-
-/* Marks from @from up to @to that are not what put_marks() made them */
-static unsigned long wrong_marks(gigantic_self *self, char *map, size_t from,
-				 size_t to, unsigned long first)
-{
-	unsigned long wrong = 0;
-	unsigned int i;
-
-	for (i = 0; i < NR_MARKS; i++) {
-		size_t at = mark_at(self->ps, i);
-
-		if (from <= at && at < to)
-			wrong += dmabuf_check(map + at, self->ps,
-					      first + at / self->ps);
-	}
-	return wrong;
-}
-
-/*
- * What put_marks(..., @first) left is read through @map, and what is written to
- * @map reaches the memory; that is put_marks(..., @first + 1).
- */
-static void check_marks(struct __test_metadata *_metadata, gigantic_self *self,
-			char *map, unsigned long first)
-{
-	EXPECT_EQ(0, wrong_marks(self, map, 0, PUD_BYTES, first));
-	put_marks(self, map, first + 1);
-	EXPECT_EQ(0, wrong_marks(self, self->pages, 0, PUD_BYTES, first + 1));
-}
-
-/* -EPERM: udmabuf has a limit that is lower, and that is not ours to change. */
-static int get_gigantic(struct dmabuf *buf)
-{
-	long limit = get_number(SIZE_LIMIT);
-	bool low = limit >= 0 && limit < PUD_BYTES >> 20;
-	int err;
-
-	if (low && !put_number(SIZE_LIMIT, PUD_BYTES >> 20))
-		return -EPERM;
-	err = dmabuf_from_memfd(gigantic_memfd, PUD_BYTES, buf);
-	if (low)
-		put_number(SIZE_LIMIT, limit);
-	return err;
-}
-
-static char *map_gigantic(gigantic_self *self)
-{
-	char *to = reserve_aligned(PUD_BYTES, PUD_BYTES);
-
-	if (to == MAP_FAILED)
-		return to;
-	return mmap(to, PUD_BYTES, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_FIXED, self->buf.fd, 0);
-}
-
-FIXTURE_SETUP(gigantic)
-{
-	int err;
-
-	if (gigantic_memfd < 0)
-		SKIP(return, "needs a CPU with pages of 1 GiB, CONFIG_HUGETLBFS");
-	self->ps = dmabuf_page_size();
-
-	ASSERT_EQ(0, ftruncate(gigantic_memfd, PUD_BYTES));
-	self->pages = mmap(NULL, PUD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   gigantic_memfd, 0);
-	if (self->pages == MAP_FAILED && errno == ENOMEM)
-		SKIP(return, "needs hugepagesz=1G hugepages=1 on the kernel's command line");
-	ASSERT_NE(MAP_FAILED, self->pages);
-	put_marks(self, self->pages, 0);
-
-	err = get_gigantic(&self->buf);
-	if (err == -ENODEV)
-		SKIP(return, "%s (needs CONFIG_UDMABUF)", self->buf.why);
-	if (err == -EPERM)
-		SKIP(return, "needs udmabuf.size_limit_mb=1024");
-	ASSERT_EQ(0, err)
-		TH_LOG("%s", self->buf.why);
-
-	self->map = map_gigantic(self);
-	ASSERT_NE(MAP_FAILED, self->map);
-}
-
-FIXTURE_TEARDOWN(gigantic)
-{
-	munmap(self->map, PUD_BYTES);
-	munmap(self->pages, PUD_BYTES);
-	dmabuf_put(&self->buf);
-}
-
-/* Faults that it takes to read from every 2 MiB */
-static long count_faults(const char *map)
-{
-	struct rusage before, after;
-	size_t off;
-
-	getrusage(RUSAGE_SELF, &before);
-	for (off = 0; off < PUD_BYTES; off += PMD_BYTES)
-		asm volatile("" : : "r" (map[off]) : "memory");
-	getrusage(RUSAGE_SELF, &after);
-	return after.ru_minflt - before.ru_minflt;
-}
-
-/* KiB of page tables that this process has, or -1 */
-static long page_tables(void)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f;
-
-	f = fopen("/proc/self/status", "r");
-	if (!f)
-		return -1;
-	while (kib < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, "VmPTE: %ld kB", &kib);
-	fclose(f);
-	return kib;
-}
-
-static void refuse_gigantic(struct __test_metadata *_metadata,
-			    gigantic_self *self, char *map, bool writable)
-{
-	refuse_all(_metadata, map, 16 * self->ps, writable);
-	refuse_all(_metadata, map + PUD_BYTES / 2 - self->ps, self->ps, writable);
-	refuse_all(_metadata, map + PUD_BYTES / 2 + 2 * self->ps, self->ps,
-		   writable);
-	refuse_all(_metadata, map + PUD_BYTES - self->ps, self->ps, writable);
-}
-
-/*
- * One fault for each 2 MiB at the most, and no page tables for single pages.
- * Whether there is a larger entry is for the kernel to decide.
- */
-TEST_F_TIMEOUT(gigantic, huge_entries, 120)
-{
-	long before, tables;
-
-#if !defined(__x86_64__) && !defined(__aarch64__)
-	SKIP(return, "not known whether this architecture has CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
-#endif
-	/* so that nothing but the mapping faults afterwards */
-	count_faults(self->pages);
-	page_tables();
-
-	before = page_tables();
-	ASSERT_LT(0, before);
-	EXPECT_GE(PUD_BYTES / PMD_BYTES, count_faults(self->map));
-	tables = page_tables() - before;
-	EXPECT_GT(64, tables)
-		TH_LOG("%ld KiB of page tables", tables);
-	check_marks(_metadata, self, self->map, 0);
-	EXPECT_EQ(0, count_faults(self->map));
-}
-
-TEST_F_TIMEOUT(gigantic, refuses_all, 120)
-{
-	refuse_gigantic(_metadata, self, self->map, true);
-	check_marks(_metadata, self, self->map, 0);
-	refuse_gigantic(_metadata, self, self->map, true);
-	EXPECT_EQ(0, wrong_marks(self, self->map, 0, PUD_BYTES, 1));
-}
-
-TEST_F_TIMEOUT(gigantic, fork, 120)
-{
-	pid_t pid;
-
-	check_marks(_metadata, self, self->map, 0);
-	pid = fork();
-	if (!pid) {
-		check_marks(_metadata, self, self->map, 1);
-		refuse_gigantic(_metadata, self, self->map, true);
-		_exit(0);
-	}
-	in_child(_metadata, pid);
-	check_marks(_metadata, self, self->map, 2);
-	refuse_gigantic(_metadata, self, self->map, true);
-}
-
-TEST_F_TIMEOUT(gigantic, mprotect, 120)
-{
-	check_marks(_metadata, self, self->map, 0);
-	ASSERT_EQ(0, mprotect(self->map, PUD_BYTES, PROT_READ));
-	EXPECT_EQ(SIGSEGV, access_signal(self->map, true));
-	EXPECT_EQ(0, wrong_marks(self, self->map, 0, PUD_BYTES, 1));
-	refuse_gigantic(_metadata, self, self->map, false);
-	ASSERT_EQ(0, mprotect(self->map, PUD_BYTES, PROT_NONE));
-	EXPECT_EQ(SIGSEGV, access_signal(self->map, false));
-	ASSERT_EQ(0, mprotect(self->map, PUD_BYTES, PROT_READ | PROT_WRITE));
-	check_marks(_metadata, self, self->map, 1);
-	refuse_gigantic(_metadata, self, self->map, true);
-}
-
-TEST_F_TIMEOUT(gigantic, mprotect_middle, 120)
-{
-	char *odd = self->map + ODD_PAGE(self->ps);
-
-	check_marks(_metadata, self, self->map, 0);
-	ASSERT_EQ(0, mprotect(odd, self->ps, PROT_READ));
-	EXPECT_EQ(SIGSEGV, access_signal(odd, true));
-	EXPECT_EQ(0, access_signal(odd - 1, true));
-	EXPECT_EQ(0, access_signal(odd + self->ps, true));
-	EXPECT_EQ(0, wrong_marks(self, self->map, 0, PUD_BYTES, 1));
-	refuse_gigantic(_metadata, self, self->map, true);
-	refuse_all(_metadata, odd, self->ps, false);
-	ASSERT_EQ(0, mprotect(odd, self->ps, PROT_READ | PROT_WRITE));
-	check_marks(_metadata, self, self->map, 1);
-	refuse_gigantic(_metadata, self, self->map, true);
-}
-
-TEST_F_TIMEOUT(gigantic, munmap_middle, 120)
-{
-	size_t odd = ODD_PAGE(self->ps);
-
-	check_marks(_metadata, self, self->map, 0);
-	ASSERT_EQ(0, munmap(self->map + odd, self->ps));
-	EXPECT_EQ(SIGSEGV, access_signal(self->map + odd, false));
-	EXPECT_EQ(0, wrong_marks(self, self->map, 0, odd, 1));
-	EXPECT_EQ(0, wrong_marks(self, self->map, odd + self->ps, PUD_BYTES, 1));
-	refuse_gigantic(_metadata, self, self->map, true);
-	put_marks(self, self->pages, 2);
-	EXPECT_EQ(0, wrong_marks(self, self->map, 0, odd, 2));
-	EXPECT_EQ(0, wrong_marks(self, self->map, odd + self->ps, PUD_BYTES, 2));
-}
-
-/* Moves the mapping, whose entries are there, and checks both places. */
-static void move_gigantic(struct __test_metadata *_metadata,
-			  gigantic_self *self, char *to)
-{
-	char *from = self->map;
-
-	check_marks(_metadata, self, from, 0);
-	/* so that the CPU knows where it is, the last that it did before */
-	EXPECT_EQ(0, access_signal(from, true));
-	ASSERT_EQ(to, mremap(from, PUD_BYTES, PUD_BYTES,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
-	self->map = to;
-	EXPECT_EQ(SIGSEGV, access_signal(from, true))
-		TH_LOG("the mapping is still where it was");
-	EXPECT_EQ(SIGSEGV, access_signal(from + PUD_BYTES - 1, true))
-		TH_LOG("the mapping is still where it was");
-	check_marks(_metadata, self, to, 1);
-	refuse_gigantic(_metadata, self, to, true);
-}
-
-TEST_F_TIMEOUT(gigantic, mremap, 120)
-{
-	char *to = reserve_aligned(PUD_BYTES, PUD_BYTES);
-
-	ASSERT_NE(MAP_FAILED, to);
-	move_gigantic(_metadata, self, to);
-}
-
-/* To where nothing larger than 2 MiB can be aligned */
-TEST_F_TIMEOUT(gigantic, mremap_odd, 120)
-{
-	char *to = reserve_aligned(PUD_BYTES + PMD_BYTES, PUD_BYTES);
-
-	ASSERT_NE(MAP_FAILED, to);
-	move_gigantic(_metadata, self, to + PMD_BYTES);
 }
 
 /*
@@ -2003,30 +3050,17 @@ FIXTURE_VARIANT(v4l2_node)
 	const char *exporter;
 };
 
-FIXTURE_VARIANT_ADD(v4l2_node, vim2m)
-{
-	.exporter = "vim2m",
-};
+#define V4L2_NODE(_name)						\
+FIXTURE_VARIANT_ADD(v4l2_node, _name)					\
+{									\
+	.exporter = #_name,						\
+}
 
-FIXTURE_VARIANT_ADD(v4l2_node, vivid_vmalloc)
-{
-	.exporter = "vivid_vmalloc",
-};
-
-FIXTURE_VARIANT_ADD(v4l2_node, vimc)
-{
-	.exporter = "vimc",
-};
-
-FIXTURE_VARIANT_ADD(v4l2_node, vicodec)
-{
-	.exporter = "vicodec",
-};
-
-FIXTURE_VARIANT_ADD(v4l2_node, visl)
-{
-	.exporter = "visl",
-};
+V4L2_NODE(vim2m);
+V4L2_NODE(vivid_vmalloc);
+V4L2_NODE(vimc);
+V4L2_NODE(vicodec);
+V4L2_NODE(visl);
 
 FIXTURE_SETUP(v4l2_node)
 {
@@ -2034,7 +3068,7 @@ FIXTURE_SETUP(v4l2_node)
 	int err;
 
 	ASSERT_NE(NULL, exp);
-	err = dmabuf_get(exp, BUF_SIZE, O_RDWR, &self->buf);
+	err = dmabuf_get(exp, buf_size(), O_RDWR, &self->buf);
 	if (err == -ENODEV)
 		SKIP(return, "%s (needs %s)", self->buf.why, exp->needs);
 	ASSERT_EQ(0, err)
@@ -2072,7 +3106,12 @@ NODE_ROUTE(o_direct_read)
 NODE_ROUTE(io_uring_fixed)
 NODE_ROUTE(v4l2_userptr)
 NODE_ROUTE(msg_zerocopy)
-NODE_ROUTE(madv_populate_write)
+
+TEST_F(v4l2_node, takes_madv_populate_write)
+{
+	EXPECT_EQ(0, madvise(self->map, self->some, MADV_POPULATE_WRITE));
+	EXPECT_EQ(0, dmabuf_check(self->map, self->some, 0));
+}
 
 /* Both mappings show one memory, whatever they let others do to it. */
 TEST_F(v4l2_node, same_memory)
@@ -2085,6 +3124,324 @@ TEST_F(v4l2_node, same_memory)
 	EXPECT_EQ(0, dmabuf_check(self->map, self->some, 3));
 	refuse_all(_metadata, map, self->some, true);
 	munmap(map, self->buf.size);
+}
+
+/*
+ * The node of a DRM device is not a dma-buf either. Many of its mappings are pfn
+ * mappings all the same, and what is said of private ones holds there too.
+ */
+
+FIXTURE(drm_node)
+{
+	struct dmabuf buf;
+	size_t ps;
+	size_t len;
+	char *map;		/* the dma-buf, filled by dmabuf_fill() */
+	char *node;		/* the same through the node */
+	bool pfns;		/* the node's is a pfn mapping */
+};
+
+FIXTURE_VARIANT(drm_node)
+{
+	const char *exporter;
+};
+
+#define DRM_NODE(_name)							\
+FIXTURE_VARIANT_ADD(drm_node, _name)					\
+{									\
+	.exporter = #_name,						\
+}
+
+DRM_NODE(vgem);
+DRM_NODE(vkms);
+DRM_NODE(virtio_gpu);
+DRM_NODE(bochs);
+DRM_NODE(cirrus);
+DRM_NODE(qxl);
+
+FIXTURE_SETUP(drm_node)
+{
+	const struct dmabuf_exporter *exp = dmabuf_exporter_find(variant->exporter);
+	struct vma_info info;
+	int err;
+
+	ASSERT_NE(NULL, exp);
+	err = dmabuf_get(exp, buf_size(), O_RDWR, &self->buf);
+	if (err == -ENODEV)
+		SKIP(return, "%s (needs %s)", self->buf.why, exp->needs);
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", self->buf.why);
+	self->ps = dmabuf_page_size();
+	self->len = self->buf.size & ~(self->ps - 1);
+	self->map = dmabuf_map(&self->buf, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, self->map)
+		TH_LOG("mmap of the dma-buf: %s", strerror(errno));
+	dmabuf_fill(self->map, self->len, 0);
+
+	self->node = dmabuf_map_drm_node(&self->buf, PROT_READ | PROT_WRITE,
+					 MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, self->node)
+		TH_LOG("mmap of the node: %s", strerror(errno));
+	ASSERT_TRUE(get_vma_info(self->node, &info));
+	self->pfns = has_flag(&info, "pf") && !has_flag(&info, "mm");
+}
+
+FIXTURE_TEARDOWN(drm_node)
+{
+	munmap(self->map, self->len);
+	munmap(self->node, self->len);
+	dmabuf_put(&self->buf);
+}
+
+TEST_F(drm_node, same_memory)
+{
+	EXPECT_EQ(0, dmabuf_check(self->node, self->len, 0));
+	dmabuf_fill(self->node, self->len, 3);
+	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 3));
+	refuse_all(_metadata, self->map, self->ps, true);
+	if (self->pfns)
+		refuse_all(_metadata, self->node, self->ps, true);
+}
+
+TEST_F_TIMEOUT(drm_node, private_read_only, 120)
+{
+	const int prots[] = { PROT_READ, PROT_NONE };
+	unsigned int i;
+	char *map;
+
+	if (!self->pfns)
+		SKIP(return, "the node's mappings are no pfn mappings");
+	for (i = 0; i < ARRAY_SIZE(prots); i++) {
+		map = dmabuf_map_drm_node(&self->buf, prots[i], MAP_PRIVATE);
+		check_private(_metadata, map, self->len, prots[i], self->map);
+		dmabuf_fill(self->map, self->len, 5);
+		EXPECT_EQ(0, dmabuf_check(map, self->len, 5));
+		dmabuf_fill(self->node, self->len, 0);
+		EXPECT_EQ(0, dmabuf_check(map, self->len, 0));
+		munmap(map, self->len);
+	}
+}
+
+TEST_F(drm_node, private_writable)
+{
+	char *map;
+
+	if (!self->pfns)
+		SKIP(return, "the node's mappings are no pfn mappings");
+	map = dmabuf_map_drm_node(&self->buf, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	EXPECT_EQ(MAP_FAILED, map);
+	EXPECT_EQ(EINVAL, errno);
+}
+
+/* write() from a screen that was mapped for reading only */
+TEST_F_TIMEOUT(drm_node, private_copied_from, 120)
+{
+	char *copy = malloc(self->len);
+	size_t off, len;
+	unsigned int i, w;
+	char *map;
+
+	ASSERT_NE(NULL, copy);
+	memcpy(copy, self->map, self->len);
+	for (w = 0; w < ARRAY_SIZE(ways_out); w++) {
+		map = dmabuf_map_drm_node(&self->buf, PROT_READ, MAP_PRIVATE);
+		ASSERT_NE(MAP_FAILED, map)
+			TH_LOG("private mapping of the node: %s", strerror(errno));
+		for (i = 0; i < ARRAY_SIZE(io_spans); i++)
+			if (find_span(&io_spans[i], map, self->len, &off, &len))
+				copy_out(_metadata, &ways_out[w], map + off,
+					 copy + off, len);
+		munmap(map, self->len);
+	}
+	free(copy);
+}
+
+/*
+ * The memory of a udmabuf is a file, which is as it was for everybody who maps that:
+ * whatever a dma-buf refuses can be had there, while both are mapped.
+ */
+
+FIXTURE(udmabuf_memfd)
+{
+	struct dmabuf buf;
+	int memfd;
+	size_t len;
+	char *pages;		/* the memfd, filled by dmabuf_fill() */
+	char *map;		/* the udmabuf */
+};
+
+FIXTURE_VARIANT(udmabuf_memfd)
+{
+	const char *kind;
+};
+
+FIXTURE_VARIANT_ADD(udmabuf_memfd, shmem)
+{
+	.kind = "shmem",
+};
+
+FIXTURE_VARIANT_ADD(udmabuf_memfd, huge)
+{
+	.kind = "huge",
+};
+
+FIXTURE_VARIANT_ADD(udmabuf_memfd, thp)
+{
+	.kind = "thp",
+};
+
+FIXTURE_SETUP(udmabuf_memfd)
+{
+	size_t unit = dmabuf_memfd_unit(variant->kind);
+	char why[160];
+	int err;
+
+	self->len = (buf_size() + unit - 1) / unit * unit;
+	self->memfd = dmabuf_memfd(variant->kind, self->len, why, sizeof(why));
+	if (self->memfd == -ENODEV)
+		SKIP(return, "%s", why);
+	ASSERT_LE(0, self->memfd)
+		TH_LOG("%s", why);
+	err = dmabuf_from_memfd(self->memfd, self->len, &self->buf);
+	if (err == -ENODEV)
+		SKIP(return, "%s (needs CONFIG_UDMABUF)", self->buf.why);
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", self->buf.why);
+	self->pages = mmap(NULL, self->len, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   self->memfd, 0);
+	ASSERT_NE(MAP_FAILED, self->pages);
+	self->map = dmabuf_map(&self->buf, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, self->map);
+	dmabuf_fill(self->pages, self->len, 0);
+}
+
+FIXTURE_TEARDOWN(udmabuf_memfd)
+{
+	munmap(self->map, self->len);
+	munmap(self->pages, self->len);
+	dmabuf_put(&self->buf);
+	close(self->memfd);
+}
+
+static void refuse_direct(struct __test_metadata *_metadata, int fd, char *map,
+			  size_t len)
+{
+	EXPECT_EQ(-1, pread(fd, map, len, 0));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, pwrite(fd, map, len, 0));
+	EXPECT_EQ(EFAULT, errno);
+}
+
+TEST_F(udmabuf_memfd, direct_io)
+{
+	int fd = dmabuf_open_direct(self->len);
+	const ssize_t len = self->len;
+	char *other;
+
+	if (fd < 0)
+		SKIP(return, "needs CONFIG_BLK_DEV_LOOP, or a disk's filesystem here");
+	other = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		     -1, 0);
+	ASSERT_NE(MAP_FAILED, other);
+	EXPECT_EQ(0, dmabuf_check(self->map, len, 0));
+
+	/* from the disk into the file: the dma-buf shows it */
+	dmabuf_fill(other, len, 100);
+	ASSERT_EQ(len, pwrite(fd, other, len, 0));
+	refuse_direct(_metadata, fd, self->map, len);
+	ASSERT_EQ(len, pread(fd, self->pages, len, 0));
+	EXPECT_EQ(0, dmabuf_check(self->map, len, 100));
+
+	/* what is written to the dma-buf gets to the disk by the file */
+	dmabuf_fill(self->map, len, 200);
+	ASSERT_EQ(len, pwrite(fd, self->pages, len, 0));
+	refuse_direct(_metadata, fd, self->map, len);
+	ASSERT_EQ(len, pread(fd, other, len, 0));
+	EXPECT_EQ(0, dmabuf_check(other, len, 200));
+	EXPECT_EQ(0, dmabuf_check(self->map, len, 200));
+	munmap(other, len);
+	close(fd);
+}
+
+/* Every route, in turn: open on the file, closed on the dma-buf */
+TEST_F_TIMEOUT(udmabuf_memfd, routes, 120)
+{
+	const size_t some = 16 * dmabuf_page_size();
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < nr_gup_routes; i++) {
+		ret = gup_route_run(&gup_routes[i], self->pages, some);
+		if (ret == ROUTE_MISSING)
+			continue;
+		expect_taken(_metadata, &gup_routes[i], some, ret);
+		refuse(_metadata, &gup_routes[i], self->map, some);
+	}
+	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 0));
+}
+
+/* The file cannot shrink below the buffer, which the file's seal sees to. */
+TEST_F(udmabuf_memfd, ftruncate)
+{
+	EXPECT_EQ(-1, ftruncate(self->memfd, 0));
+	EXPECT_EQ(EPERM, errno);
+	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 0));
+}
+
+/*
+ * Documentation/driver-api/dma-buf-mmap.rst has a table of what does not work on a
+ * mapping, and what to do instead. The latter is tested by
+ *
+ * O_DIRECT, io_uring fixed buffers	udmabuf_memfd.direct_io and .routes; "or
+ *					copy" is copied_from and copied_to
+ * MSG_ZEROCOPY				not here: device memory TCP takes a network
+ *					device that splits headers
+ * vmsplice()				copied_from ("write to a pipe")
+ * process_vm_readv()			pass_fd
+ * RDMA memory registration		not here: takes an adapter
+ * V4L2 USERPTR				v4l2_dmabuf
+ * VFIO, iommufd by address		not here: takes an IOMMU and CONFIG_IOMMUFD
+ * futexes				memfd_control.futex_shared
+ * MAP_PRIVATE and PROT_WRITE		all that map with MAP_SHARED;
+ *					private_read_only
+ * mremap() to grow, userfaultfd	nothing to do instead
+ */
+
+static bool has_variant(const char *name)
+{
+	struct __fixture_variant_metadata *v;
+
+	for (v = _dmabuf_mmap_fixture_object.variant; v; v = v->next)
+		if (!strcmp(v->name, name))
+			return true;
+	return false;
+}
+
+static bool has_test(const char *prefix, const char *name)
+{
+	struct __test_metadata *t;
+	size_t n = strlen(prefix);
+
+	for (t = _dmabuf_mmap_fixture_object.tests; t; t = t->next)
+		if (!strncmp(t->name, prefix, n) && !strcmp(t->name + n, name))
+			return true;
+	return false;
+}
+
+/* Nothing that the tables have is left out here. */
+TEST(complete)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_dmabuf_exporters; i++)
+		EXPECT_TRUE(has_variant(dmabuf_exporters[i].name))
+			TH_LOG("no EXPORTER(%s)", dmabuf_exporters[i].name);
+	for (i = 0; i < nr_gup_routes; i++)
+		EXPECT_TRUE(has_test("refuses_", gup_routes[i].name))
+			TH_LOG("no ROUTE(%s)", gup_routes[i].name);
+	for (i = 0; i < ARRAY_SIZE(populate_ways); i++)
+		EXPECT_TRUE(has_test("populated_by_", populate_ways[i].name))
+			TH_LOG("no POPULATE() of way %u", i);
 }
 
 TEST_HARNESS_MAIN

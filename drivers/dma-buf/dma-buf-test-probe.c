@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Probes for the tests of mappings of dma-bufs
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-buf/test-probe.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+/* Words of a page that hold its pattern. Another one is free for writers. */
+static const unsigned int words[] = { 0, PAGE_SIZE / 8, PAGE_SIZE / 4 - 1 };
+
+#define FREE_WORD	7
+
+static u32 pattern(pgoff_t index, unsigned int word)
+{
+	return 0x5a000000 ^ ((u32)index << 12) ^ word;
+}
+
+/**
+ * dma_buf_probe_fill - mark a page as the one at an index of a buffer
+ * @vaddr: the page, as mapped in the kernel
+ * @index: its index
+ */
+void dma_buf_probe_fill(void *vaddr, pgoff_t index)
+{
+	u32 *p = vaddr;
+
+	for (int i = 0; i < ARRAY_SIZE(words); i++)
+		p[words[i]] = pattern(index, words[i]);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe_fill, "DMA_BUF");
+
+static const char *check_page(unsigned long addr, pgoff_t index)
+{
+	u32 __user *p = (u32 __user *)addr;
+	u32 val;
+
+	for (int i = 0; i < ARRAY_SIZE(words); i++) {
+		if (get_user(val, p + words[i]))
+			return "a page cannot be read";
+		if (val != pattern(index, words[i]))
+			return "a page is not the one that belongs there";
+	}
+
+	return NULL;
+}
+
+/**
+ * dma_buf_probe_content - check that a mapping shows the pages of a buffer
+ * @addr: address of the first page
+ * @index: index of that page, see dma_buf_probe_fill()
+ * @nr: number of pages
+ *
+ * Return: what is wrong, or NULL.
+ */
+const char *dma_buf_probe_content(unsigned long addr, pgoff_t index,
+				  unsigned long nr)
+{
+	const char *wrong = NULL;
+
+	for (; !wrong && nr; nr--, index++, addr += PAGE_SIZE)
+		wrong = check_page(addr, index);
+
+	return wrong;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe_content, "DMA_BUF");
+
+/**
+ * dma_buf_probe_touch - read or write a page of a mapping
+ * @addr: its address
+ * @write: write to a word that dma_buf_probe_content() does not look at
+ *
+ * Return: 0 or -EFAULT.
+ */
+int dma_buf_probe_touch(unsigned long addr, bool write)
+{
+	u32 __user *p = (u32 __user *)addr + FREE_WORD;
+	u32 val = 1;
+
+	if (write)
+		return put_user(val, p);
+
+	return get_user(val, p);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe_touch, "DMA_BUF");
+
+static const char *check_vma(const struct vm_area_struct *vma,
+			     const struct dma_buf *dmabuf)
+{
+	const vm_flags_t flags = VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+
+	if (!vma)
+		return "nothing is mapped";
+	if ((vma->vm_flags & (flags | VM_MIXEDMAP)) != flags)
+		return "the flags of the vma are not those of a pfn mapping";
+	if (vma_is_cow_mapping(vma))
+		return "the vma is a COW mapping";
+	if (vma->vm_file != dmabuf->file)
+		return "the vma does not hold the dma-buf";
+	if (!vma->vm_ops)
+		return "the vma has no vm_ops";
+	if (!vma->vm_ops->access)
+		return "the vma has no access for debuggers";
+
+	return NULL;
+}
+
+/**
+ * dma_buf_probe_vma - check the vma of a mapping
+ * @addr: an address in it
+ * @dmabuf: what it is to be a mapping of
+ *
+ * Return: what is wrong, or NULL.
+ */
+const char *dma_buf_probe_vma(unsigned long addr, const struct dma_buf *dmabuf)
+{
+	const char *wrong;
+
+	mmap_read_lock(current->mm);
+	wrong = check_vma(vma_lookup(current->mm, addr), dmabuf);
+	mmap_read_unlock(current->mm);
+
+	return wrong;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe_vma, "DMA_BUF");
+
+/**
+ * dma_buf_probe_entry - look at the page table entry at an address
+ * @addr: the address
+ * @entry: filled
+ *
+ * Return: 0, or -ENOENT if there is none, or no pfn mapping.
+ */
+int dma_buf_probe_entry(unsigned long addr, struct dma_buf_probe_entry *entry)
+{
+	struct follow_pfnmap_args args = { .address = addr };
+	struct mm_struct *mm = current->mm;
+	int ret = -ENOENT;
+
+	memset(entry, 0, sizeof(*entry));
+	mmap_read_lock(mm);
+	args.vma = vma_lookup(mm, addr);
+	if (args.vma && !follow_pfnmap_start(&args)) {
+		entry->pfn = args.pfn;
+		entry->size = ~args.addr_mask + 1;
+		entry->special = args.special;
+		entry->writable = args.writable;
+		if (args.ptep)
+			entry->pte = ptep_get(args.ptep);
+		follow_pfnmap_end(&args);
+		ret = 0;
+	}
+	mmap_read_unlock(mm);
+
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe_entry, "DMA_BUF");
+
+static long get_locked(unsigned long addr, unsigned int flags,
+		       struct page **page)
+{
+	long ret;
+
+	mmap_read_lock(current->mm);
+	ret = get_user_pages(addr, 1, flags, page);
+	mmap_read_unlock(current->mm);
+
+	return ret;
+}
+
+static long get_remote(unsigned long addr, unsigned int flags,
+		       struct page **page)
+{
+	int locked = 1;
+	long ret;
+
+	mmap_read_lock(current->mm);
+	ret = get_user_pages_remote(current->mm, addr, 1, flags, page, &locked);
+	if (locked)
+		mmap_read_unlock(current->mm);
+
+	return ret;
+}
+
+static long get_unlocked(unsigned long addr, unsigned int flags,
+			 struct page **page)
+{
+	return get_user_pages_unlocked(addr, 1, page, flags);
+}
+
+static long get_fast(unsigned long addr, unsigned int flags, struct page **page)
+{
+	return get_user_pages_fast(addr, 1, flags, page);
+}
+
+static long get_fast_only(unsigned long addr, unsigned int flags,
+			  struct page **page)
+{
+	return get_user_pages_fast_only(addr, 1, flags, page);
+}
+
+static long pin_locked(unsigned long addr, unsigned int flags,
+		       struct page **page)
+{
+	long ret;
+
+	mmap_read_lock(current->mm);
+	ret = pin_user_pages(addr, 1, flags, page);
+	mmap_read_unlock(current->mm);
+
+	return ret;
+}
+
+static long pin_unlocked(unsigned long addr, unsigned int flags,
+			 struct page **page)
+{
+	return pin_user_pages_unlocked(addr, 1, page, flags);
+}
+
+static long pin_fast(unsigned long addr, unsigned int flags, struct page **page)
+{
+	return pin_user_pages_fast(addr, 1, flags, page);
+}
+
+/* Every way to a page from an address that a module can call. */
+static const struct route {
+	const char *name;
+	long (*get)(unsigned long addr, unsigned int flags, struct page **page);
+	unsigned int flags;
+	bool pins;
+	bool fast;
+} routes[] = {
+	{ "get_user_pages", get_locked },
+	{ "get_user_pages_remote", get_remote },
+	{ "get_user_pages_unlocked", get_unlocked },
+	{ "pin_user_pages", pin_locked, .pins = true },
+	{ "pin_user_pages, longterm", pin_locked, FOLL_LONGTERM, .pins = true },
+	{ "pin_user_pages_unlocked", pin_unlocked, .pins = true },
+	{ "get_user_pages_fast", get_fast, .fast = true },
+	{ "get_user_pages_fast_only", get_fast_only, .fast = true },
+	{ "pin_user_pages_fast", pin_fast, .pins = true, .fast = true },
+	{ "pin_user_pages_fast, longterm", pin_fast, FOLL_LONGTERM,
+	  .pins = true, .fast = true },
+};
+
+static const unsigned int accesses[] = {
+	0, FOLL_WRITE, FOLL_WRITE | FOLL_FORCE,
+};
+
+static bool try_route(const struct route *route, unsigned long addr,
+		      unsigned int access)
+{
+	struct page *page;
+
+	if (route->get(addr, route->flags | access, &page) != 1)
+		return false;
+
+	if (route->pins)
+		unpin_user_page(page);
+	else
+		put_page(page);
+
+	return true;
+}
+
+/**
+ * dma_buf_probe_gup - try to get references to a page of a mapping
+ * @addr: address of the page
+ * @fast: try all forms of get_user_pages_fast(), or else all others
+ * @route: set to the name of one that succeeded, if any did
+ *
+ * The fast ones look at the page table entry only, and so need it to be there.
+ * All references are put again.
+ *
+ * Return: how many succeeded, of the dma_buf_probe_nr_gup() that were tried.
+ */
+unsigned int dma_buf_probe_gup(unsigned long addr, bool fast,
+			       const char **route)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i < ARRAY_SIZE(routes); i++) {
+		for (int j = 0; j < ARRAY_SIZE(accesses); j++) {
+			if (routes[i].fast != fast)
+				continue;
+			if (!try_route(&routes[i], addr, accesses[j]))
+				continue;
+			*route = routes[i].name;
+			n++;
+		}
+	}
+
+	return n;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe_gup, "DMA_BUF");
+
+/**
+ * dma_buf_probe_nr_gup - how many ways dma_buf_probe_gup() tries
+ * @fast: the same as there
+ *
+ * Return: their number.
+ */
+unsigned int dma_buf_probe_nr_gup(bool fast)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i < ARRAY_SIZE(routes); i++)
+		n += routes[i].fast == fast;
+
+	return n * ARRAY_SIZE(accesses);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe_nr_gup, "DMA_BUF");
+
+static const char *check_no_gup(unsigned long addr)
+{
+	struct dma_buf_probe_entry entry;
+	const char *route = NULL;
+
+	/* The fast ones first, while the entry is there. */
+	dma_buf_probe_gup(addr, true, &route);
+	dma_buf_probe_gup(addr, false, &route);
+	if (route)
+		return route;
+
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) &&
+	    !dma_buf_probe_entry(addr, &entry) && !entry.special)
+		return "an entry is not special";
+
+	return NULL;
+}
+
+/**
+ * dma_buf_probe - check all of a mapping
+ * @addr: address of the first page
+ * @dmabuf: what it is to be a mapping of
+ * @index: index of the first page, see dma_buf_probe_fill()
+ * @nr: number of pages
+ *
+ * The vma is as it should be, the pages are the right ones, their entries are
+ * special, and nothing gets a reference to them. That is tried for some pages
+ * only if there are many.
+ *
+ * Return: what is wrong, or NULL.
+ */
+const char *dma_buf_probe(unsigned long addr, const struct dma_buf *dmabuf,
+			  pgoff_t index, unsigned long nr)
+{
+	const unsigned int step = nr > 64 ? 61 : 1;
+	const char *wrong;
+
+	wrong = dma_buf_probe_vma(addr, dmabuf);
+	for (unsigned long i = 0; !wrong && i < nr; i++, addr += PAGE_SIZE) {
+		wrong = check_page(addr, index + i);
+		if (!wrong && (!(i % step) || i == nr - 1))
+			wrong = check_no_gup(addr);
+	}
+
+	return wrong;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_probe, "DMA_BUF");
+
+MODULE_DESCRIPTION("Probes for the tests of mappings of dma-bufs");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,961 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for mappings of dma-bufs: what the suites share
+ *
+ * fork(), mremap() and mprotect() cannot be called from a module. The selftest
+ * in tools/testing/selftests/dmabuf-heaps has them.
+ */
+
+#include <linux/anon_inodes.h>
+#include <linux/cleanup.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "st-dma-buf-common.h"
+
+/*
+ * The buffer
+ */
+
+static void fill_page(struct page *page, pgoff_t index)
+{
+	void *p = kmap_local_page(page);
+
+	dma_buf_probe_fill(p, index);
+	kunmap_local(p);
+}
+
+void test_buf_free_pages(struct page **pages, pgoff_t nr)
+{
+	if (!pages)
+		return;
+	for (pgoff_t i = 0; i < nr; i++)
+		if (pages[i])
+			put_page(pages[i]);
+	kvfree(pages);
+}
+
+/*
+ * The ranges come from one block, the first one from its end, so that none
+ * continues the one before. One of PMD size is aligned to it as long as only
+ * shorter ones follow.
+ */
+struct page **test_buf_alloc_ranges(const unsigned int *ranges, pgoff_t nr)
+{
+	unsigned int order = get_order(nr << PAGE_SHIFT);
+	pgoff_t end = 1UL << order;
+	struct page **pages;
+	struct page *block;
+
+	pages = kvcalloc(nr, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return NULL;
+	block = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
+	if (!block) {
+		kvfree(pages);
+		return NULL;
+	}
+	if (order)
+		split_page(block, order);
+
+	for (pgoff_t n = 0; n < nr;) {
+		unsigned int len = ranges ? *ranges++ : 1;
+
+		end -= len;
+		for (unsigned int i = 0; i < len; i++, n++) {
+			pages[n] = block + end + i;
+			fill_page(pages[n], n);
+		}
+	}
+	while (end)
+		__free_page(block + --end);
+
+	return pages;
+}
+
+static int alloc_vmalloc(struct test_buf *buf)
+{
+	buf->vaddr = vmalloc_user(buf->nr * PAGE_SIZE);
+	if (!buf->vaddr)
+		return -ENOMEM;
+	for (pgoff_t i = 0; i < buf->nr; i++) {
+		buf->pages[i] = vmalloc_to_page(buf->vaddr + i * PAGE_SIZE);
+		fill_page(buf->pages[i], i);
+	}
+
+	return 0;
+}
+
+/* Every page holds a reference of its own, as with the other kinds. */
+static int alloc_folios(struct test_buf *buf)
+{
+	for (pgoff_t n = 0; n < buf->nr; n += PMD_PAGES) {
+		struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_ZERO,
+						  get_order(PMD_SIZE));
+
+		if (!folio)
+			return -ENOMEM;
+		for (pgoff_t i = 0; i < PMD_PAGES; i++) {
+			if (i)
+				folio_get(folio);
+			buf->pages[n + i] = folio_page(folio, i);
+			fill_page(buf->pages[n + i], n + i);
+		}
+	}
+
+	return 0;
+}
+
+static int alloc_memory(struct test_buf *buf)
+{
+	const unsigned int *ranges = buf->exp->ranges;
+	enum test_memory memory = buf->exp->memory;
+
+	buf->nr = buf->exp->nr ?: TEST_PAGES;
+	if (ranges)
+		for (buf->nr = 0; *ranges; ranges++)
+			buf->nr += *ranges;
+
+	if (memory == MEM_RANGES || memory == MEM_CACHE) {
+		buf->pages = test_buf_alloc_ranges(buf->exp->ranges, buf->nr);
+		return buf->pages ? 0 : -ENOMEM;
+	}
+
+	buf->pages = kvcalloc(buf->nr, sizeof(*buf->pages), GFP_KERNEL);
+	if (!buf->pages)
+		return -ENOMEM;
+
+	return memory == MEM_VMALLOC ? alloc_vmalloc(buf) : alloc_folios(buf);
+}
+
+/* What continues a range makes it longer. */
+static int fill_table(struct test_buf *buf)
+{
+	int ret = 0;
+
+	buf->table = dma_buf_phys_table_alloc(buf->nr);
+	if (!buf->table)
+		return -ENOMEM;
+	for (pgoff_t i = 0; !ret && i < buf->nr; i++)
+		ret = dma_buf_phys_table_add(buf->table,
+					     page_to_phys(buf->pages[i]), 1);
+
+	return ret;
+}
+
+static void buf_free(struct kref *ref)
+{
+	struct test_buf *buf = container_of(ref, struct test_buf, ref);
+
+	if (buf->vaddr) {
+		vfree(buf->vaddr);
+		kvfree(buf->pages);
+	} else {
+		test_buf_free_pages(buf->pages, buf->nr);
+	}
+	test_buf_free_pages(buf->next, buf->nr);
+	kvfree(buf->table);
+	mutex_destroy(&buf->lock);
+	kfree(buf);
+}
+
+static void buf_put(void *data)
+{
+	struct test_buf *buf = data;
+
+	test_buf_close(buf);
+	kref_put(&buf->ref, buf_free);
+}
+
+static struct sg_table *map_dma_buf(struct dma_buf_attachment *attach,
+				    enum dma_data_direction dir)
+{
+	return ERR_PTR(-ENODEV);
+}
+
+static void unmap_dma_buf(struct dma_buf_attachment *attach,
+			  struct sg_table *sgt, enum dma_data_direction dir)
+{
+}
+
+/*
+ * Are there entries in @vma, the only one that maps @buf?  It may be in mmap()
+ * still, where nobody finds it by its address. Those of a vma that is not
+ * VM_PFNMAP are out of reach from here, but its pages know if they are mapped.
+ */
+static bool vma_maps(struct test_buf *buf, struct vm_area_struct *vma)
+{
+	struct follow_pfnmap_args args = { .vma = vma };
+
+	for (pgoff_t i = 0; i < vma_pages(vma); i++) {
+		args.address = vma->vm_start + i * PAGE_SIZE;
+		if (!follow_pfnmap_start(&args)) {
+			follow_pfnmap_end(&args);
+			return true;
+		}
+	}
+	for (pgoff_t i = 0; i < buf->nr; i++)
+		if (folio_mapped(page_folio(buf->pages[i])))
+			return true;
+
+	return false;
+}
+
+void test_vm_open(struct vm_area_struct *vma)
+{
+	struct test_buf *buf = vma->vm_private_data;
+
+	atomic_inc(&buf->opens);
+}
+
+/*
+ * An exporter may free the pages here, so they must not be mapped any more. The
+ * mm sees to that in munmap(), the core when it refuses what mmap did.
+ */
+void test_vm_close(struct vm_area_struct *vma)
+{
+	struct test_buf *buf = vma->vm_private_data;
+
+	if (buf->watched && vma_maps(buf, vma))
+		buf->late_zap = true;
+	atomic_inc(&buf->closes);
+}
+
+static void record_vma(struct test_buf *buf, const struct vm_area_struct *vma)
+{
+	buf->mmaps++;
+	buf->flags = vma->vm_flags;
+	buf->set_up = vma->vm_ops && vma->vm_ops->access &&
+		      !vma->vm_ops->open && !vma->vm_ops->close &&
+		      !vma->vm_private_data;
+}
+
+/* Does what the row of the table says, in the order of its columns. */
+static int run_mmap(struct test_buf *buf, struct vm_area_struct *vma)
+{
+	const struct test_exporter *exp = buf->exp;
+	pgoff_t nr = vma_pages(vma) / (exp->half ? 2 : 1);
+	int ret = 0;
+
+	vm_flags_mod(vma, exp->set, exp->clear);
+	if (exp->null_ops)
+		vma->vm_ops = NULL;
+	if (exp->map) {
+		ret = exp->map(buf, vma, 0, nr);
+		buf->mapped = buf->watched && vma_maps(buf, vma);
+	}
+	vm_flags_mod(vma, exp->set_after, exp->clear_after);
+	if (ret || !exp->vm_ops)
+		return ret ?: exp->ret;
+
+	/* As a driver does it, last: from here on the vma is known. */
+	vma->vm_pgoff += buf->start;
+	vma->vm_private_data = buf;
+	vma->vm_ops = exp->vm_ops;
+	test_vm_open(vma);
+	if (exp->ret)
+		test_vm_close(vma);
+
+	return exp->ret;
+}
+
+static int buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	struct test_buf *buf = dmabuf->priv;
+
+	record_vma(buf, vma);
+	buf->ret = run_mmap(buf, vma);
+
+	return buf->ret;
+}
+
+static int buf_get_phys(struct dma_buf *dmabuf, pgoff_t pgoff,
+			struct phys_vec *vec, unsigned int nr)
+{
+	struct test_buf *buf = dmabuf->priv;
+
+	atomic_inc(&buf->lookups);
+
+	return buf->err ?: buf->exp->get_phys(buf, pgoff, vec, nr);
+}
+
+static void buf_release(struct dma_buf *dmabuf)
+{
+	struct test_buf *buf = dmabuf->priv;
+
+	atomic_inc(&buf->releases);
+	kref_put(&buf->ref, buf_free);
+}
+
+static const struct dma_buf_ops mmap_ops = {
+	.map_dma_buf = map_dma_buf,
+	.unmap_dma_buf = unmap_dma_buf,
+	.mmap = buf_mmap,
+	.release = buf_release,
+};
+
+static const struct dma_buf_ops phys_ops = {
+	.map_dma_buf = map_dma_buf,
+	.unmap_dma_buf = unmap_dma_buf,
+	.get_phys = buf_get_phys,
+	.release = buf_release,
+};
+
+/* Is this the dma_buf of a test? */
+bool test_buf_is(const struct dma_buf *dmabuf)
+{
+	return dmabuf->ops == &mmap_ops || dmabuf->ops == &phys_ops;
+}
+
+/* Skips the test where the kernel lacks what the exporter is about. */
+static void need(struct kunit *test, unsigned int needs)
+{
+	if ((needs & NEEDS_SPECIAL) &&
+	    !IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		kunit_skip(test, "no CONFIG_ARCH_HAS_PTE_SPECIAL");
+	if ((needs & NEEDS_PMD) && !IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "no CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
+	if ((needs & NEEDS_FIND_NORMAL) && !IS_ENABLED(CONFIG_FIND_NORMAL_PAGE))
+		kunit_skip(test, "no CONFIG_FIND_NORMAL_PAGE");
+}
+
+/* Make the pages those of the file as well; they leave the cache with it. */
+static int fill_cache(struct test_buf *buf)
+{
+	for (pgoff_t i = 0; i < buf->nr; i++) {
+		struct folio *folio = page_folio(buf->pages[i]);
+		int ret = filemap_add_folio(buf->mapping, folio, i, GFP_KERNEL);
+
+		if (ret)
+			return ret;
+		folio_mark_uptodate(folio);
+		folio_unlock(folio);
+	}
+
+	return 0;
+}
+
+/* A new buffer of @exp, exported. It goes away with the test at the latest. */
+struct test_buf *test_buf_create(struct kunit *test,
+				 const struct test_exporter *exp)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct test_buf *buf;
+	int ret;
+
+	need(test, exp->needs);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+
+	buf = kzalloc_obj(*buf);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	kref_init(&buf->ref);
+	mutex_init(&buf->lock);
+	buf->exp = exp;
+	buf->start = exp->start ? TEST_START : 0;
+	ret = kunit_add_action_or_reset(test, buf_put, buf);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	ret = alloc_memory(buf) ?: fill_table(buf);
+	KUNIT_ASSERT_EQ_MSG(test, ret, 0, "no memory for the buffer");
+
+	info.exp_name = exp->name;
+	info.ops = exp->get_phys ? &phys_ops : &mmap_ops;
+	info.size = buf->nr * PAGE_SIZE;
+	info.flags = exp->readonly ? O_RDONLY : O_RDWR;
+	info.decrypted = exp->decrypted;
+	info.priv = buf;
+	kref_get(&buf->ref);
+	buf->dmabuf = dma_buf_export(&info);
+	if (IS_ERR(buf->dmabuf)) {
+		ret = PTR_ERR(buf->dmabuf);
+		buf->dmabuf = NULL;
+		kref_put(&buf->ref, buf_free);
+		KUNIT_FAIL_AND_ABORT(test, "dma_buf_export: %d", ret);
+	}
+	buf->mapping = buf->dmabuf->file->f_mapping;
+	if (exp->memory == MEM_CACHE)
+		KUNIT_ASSERT_EQ(test, fill_cache(buf), 0);
+
+	return buf;
+}
+
+/* The test gives up its reference to the dma_buf: "close(fd)". */
+void test_buf_close(struct test_buf *buf)
+{
+	if (buf->dmabuf)
+		dma_buf_put(buf->dmabuf);
+	buf->dmabuf = NULL;
+}
+
+/* Nobody but the buffer holds its pages, and nobody maps them. */
+static void expect_no_refs(struct kunit *test, struct test_buf *buf)
+{
+	for (pgoff_t i = 0; i < buf->nr; i++) {
+		struct folio *folio = page_folio(buf->pages[i]);
+
+		KUNIT_EXPECT_FALSE(test, folio_mapped(folio));
+		/* The page cache has references of its own. */
+		if (buf->exp->memory != MEM_CACHE)
+			KUNIT_EXPECT_EQ(test, folio_ref_count(folio),
+					folio_nr_pages(folio));
+	}
+}
+
+bool test_wait_for(atomic_t *v, int want)
+{
+	unsigned long end = jiffies + TEST_TIMEOUT;
+
+	do {
+		/* What a kernel thread puts last is released by a work item. */
+		flush_delayed_fput();
+		if (atomic_read(v) >= want)
+			return true;
+		schedule_timeout_uninterruptible(1);
+	} while (time_before(jiffies, end));
+
+	return false;
+}
+
+static void expect_alive(struct kunit *test, struct test_buf *buf)
+{
+	flush_delayed_fput();
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->releases), 0);
+}
+
+/*
+ * All mappings are gone: the exporter's count of vmas is balanced, nothing else
+ * holds the dma_buf or a page, and the buffer is released, once, with the
+ * test's own reference.
+ */
+void test_buf_expect_released(struct kunit *test, struct test_buf *buf)
+{
+	if (buf->dmabuf) {
+		expect_alive(test, buf);
+		KUNIT_EXPECT_EQ(test, (long)file_count(buf->dmabuf->file), 1);
+		test_buf_close(buf);
+	}
+	KUNIT_EXPECT_TRUE(test, test_wait_for(&buf->releases, 1));
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->releases), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->opens),
+			atomic_read(&buf->closes));
+	expect_no_refs(test, buf);
+}
+
+/*
+ * Mappings
+ */
+
+unsigned long test_mmap_file(struct file *file, pgoff_t nr, unsigned long prot,
+			     unsigned long flags, pgoff_t pgoff)
+{
+	return vm_mmap(file, 0, nr * PAGE_SIZE, prot, flags, pgoff * PAGE_SIZE);
+}
+
+unsigned long test_buf_mmap(struct test_buf *buf, pgoff_t nr,
+			    unsigned long prot, unsigned long flags,
+			    pgoff_t pgoff)
+{
+	return test_mmap_file(buf->dmabuf->file, nr, prot, flags, pgoff);
+}
+
+/* A shared mapping whose address is @offset modulo two huge pages. */
+static unsigned long map_aligned(struct file *file, pgoff_t nr,
+				 unsigned long prot, pgoff_t pgoff,
+				 unsigned long offset)
+{
+	unsigned long len = nr * PAGE_SIZE, align = 2 * PMD_SIZE;
+	unsigned long addr;
+
+	/* Nothing else maps into this address space meanwhile. */
+	addr = vm_mmap(NULL, 0, len + 2 * align, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, 0);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	vm_munmap(addr, len + 2 * align);
+
+	return vm_mmap(file, ALIGN(addr, align) + offset, len, prot,
+		       MAP_SHARED | MAP_FIXED, pgoff * PAGE_SIZE);
+}
+
+/* From page @pgoff to the end of the buffer. */
+unsigned long test_buf_mmap_at(struct kunit *test, struct test_buf *buf,
+			       unsigned long prot, pgoff_t pgoff,
+			       unsigned long offset)
+{
+	unsigned long addr = map_aligned(buf->dmabuf->file, buf->nr - pgoff,
+					 prot, pgoff, offset);
+
+	ASSERT_MAPPED(test, addr);
+
+	return addr;
+}
+
+/* The whole buffer, readable, and writable if the file is. */
+unsigned long test_mmap_all(struct test_buf *buf, struct file *file)
+{
+	unsigned long prot = PROT_READ;
+
+	if (file->f_mode & FMODE_WRITE)
+		prot |= PROT_WRITE;
+	if (!(buf->exp->needs & NEEDS_PMD))
+		return test_mmap_file(file, buf->nr, prot, MAP_SHARED, 0);
+
+	return map_aligned(file, buf->nr, prot, 0, 0);
+}
+
+unsigned long test_buf_mmap_all(struct kunit *test, struct test_buf *buf)
+{
+	unsigned long addr = test_mmap_all(buf, buf->dmabuf->file);
+
+	ASSERT_MAPPED(test, addr);
+
+	return addr;
+}
+
+void test_buf_munmap(struct kunit *test, unsigned long addr, pgoff_t nr)
+{
+	KUNIT_EXPECT_EQ(test, vm_munmap(addr, nr * PAGE_SIZE), 0);
+}
+
+/*
+ * Importers
+ */
+
+static void importer_open(struct vm_area_struct *vma)
+{
+	struct test_importer *imp = vma->vm_private_data;
+
+	atomic_inc(&imp->refs);
+}
+
+static void importer_close(struct vm_area_struct *vma)
+{
+	struct test_importer *imp = vma->vm_private_data;
+
+	atomic_dec(&imp->refs);
+}
+
+static const struct vm_operations_struct importer_ops = {
+	.open = importer_open,
+	.close = importer_close,
+};
+
+/* As drm_gem_mmap_obj(): a reference for the vma, which the vma cannot keep. */
+static int importer_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct test_importer *imp = file->private_data;
+	pgoff_t pgoff = imp->fake ? imp->pgoff : vma->vm_pgoff;
+	int ret;
+
+	atomic_inc(&imp->refs);
+	if (imp->path == PATH_IMPORTER_RESET) {
+		vma->vm_private_data = NULL;
+		vma->vm_ops = NULL;
+	} else if (imp->path == PATH_IMPORTER_KEEPS) {
+		vma->vm_private_data = imp;
+		vma->vm_ops = &importer_ops;
+	}
+	ret = dma_buf_mmap(imp->buf->dmabuf, vma, pgoff);
+	atomic_dec(&imp->refs);
+
+	return ret;
+}
+
+static const struct file_operations importer_fops = {
+	.owner = THIS_MODULE,
+	.mmap = importer_mmap,
+};
+
+KUNIT_DEFINE_ACTION_WRAPPER(put_file, fput, struct file *);
+
+/* A way to map @buf; use ->file. */
+struct test_importer *test_importer(struct kunit *test, struct test_buf *buf,
+				    enum test_path path)
+{
+	struct test_importer *imp;
+	int ret;
+
+	imp = kunit_kzalloc(test, sizeof(*imp), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, imp);
+	imp->buf = buf;
+	imp->path = path;
+	imp->file = buf->dmabuf->file;
+	if (path == PATH_FD)
+		return imp;
+
+	imp->file = anon_inode_getfile("dma-buf-kunit", &importer_fops, imp,
+				       buf->exp->readonly ? O_RDONLY : O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, imp->file);
+	ret = kunit_add_action_or_reset(test, put_file, imp->file);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return imp;
+}
+
+/* No vma may have put a reference that the importer never gave it. */
+void test_importer_expect_balanced(struct kunit *test,
+				   struct test_importer *imp)
+{
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&imp->refs), 0, "path %d",
+			    imp->path);
+	if (imp->path != PATH_FD)
+		KUNIT_EXPECT_EQ(test, (long)file_count(imp->file), 1);
+}
+
+/*
+ * Threads
+ */
+
+/* The last thing that a thread does: stay until it is not needed. */
+static void test_thread_idle(struct test_thread *t)
+{
+	complete_all(&t->ready);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(HZ / 50);
+}
+
+static int thread_main(void *data)
+{
+	struct test_thread *t = data;
+	int ret = 0;
+
+	if (t->mm)
+		kthread_use_mm(t->mm);
+	else
+		ret = kunit_attach_mm();
+	ret = ret ?: t->fn(t);
+	test_thread_idle(t);
+	if (t->mm)
+		kthread_unuse_mm(t->mm);
+
+	/* An address space of its own is torn down as that of a process is. */
+	return ret;
+}
+
+int test_thread_stop(struct test_thread *t)
+{
+	int ret = kthread_stop(t->task);
+
+	if (t->mm)
+		mmput(t->mm);
+	t->task = NULL;
+
+	return ret;
+}
+
+static void thread_cleanup(void *data)
+{
+	struct test_thread *t = data;
+
+	if (t->task)
+		test_thread_stop(t);
+}
+
+/* Run @fn in the address space @mm, until it is ready. */
+struct test_thread *test_thread_start(struct kunit *test,
+				      struct mm_struct *mm,
+					int (*fn)(struct test_thread *t),
+					void *data)
+{
+	struct test_thread *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	init_completion(&t->ready);
+	t->fn = fn;
+	t->data = data;
+	t->mm = mm;
+	t->task = kthread_run(thread_main, t, "dma-buf-kunit");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->task);
+	if (mm)
+		mmget(mm);
+	ret = kunit_add_action_or_reset(test, thread_cleanup, t);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&t->ready,
+							    TEST_TIMEOUT));
+
+	return t;
+}
+
+/*
+ * Test cases for exporters that have to work
+ */
+
+/* What is written to the last page is in the buffer, and the reverse. */
+static void expect_shared(struct kunit *test, struct test_buf *buf,
+			  unsigned long addr, bool write)
+{
+	struct page *page = buf->pages[buf->nr - 1];
+	u32 __user *uaddr;
+	u32 *p = kmap_local_page(page);
+	u32 val = 0;
+
+	uaddr = (u32 __user *)(addr + (buf->nr - 1) * PAGE_SIZE);
+	if (write) {
+		KUNIT_EXPECT_EQ(test, put_user(1234, uaddr + 7), 0);
+		KUNIT_EXPECT_EQ(test, READ_ONCE(p[7]), 1234);
+	}
+	WRITE_ONCE(p[7], 5678);
+	flush_dcache_page(page);
+	KUNIT_EXPECT_EQ(test, get_user(val, uaddr + 7), 0);
+	KUNIT_EXPECT_EQ(test, val, 5678);
+	kunmap_local(p);
+}
+
+/* The core sets up the vma, before an exporter's own mmap is called. */
+static void expect_set_up(struct kunit *test, struct test_buf *buf,
+			  unsigned long addr)
+{
+	const vm_flags_t flags = VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	struct vm_area_struct *vma;
+
+	if (buf->exp->get_phys) {
+		guard(mmap_read_lock)(current->mm);
+		vma = vma_lookup(current->mm, addr);
+		KUNIT_EXPECT_NULL(test, vma->vm_private_data);
+		return;
+	}
+	KUNIT_EXPECT_EQ(test, buf->mmaps, 1);
+	KUNIT_EXPECT_EQ(test, buf->flags & (flags | VM_MIXEDMAP), flags);
+	KUNIT_EXPECT_TRUE(test, buf->set_up);
+}
+
+/* All of the contract, for all ways to map the buffer. */
+void test_buf_contract(struct kunit *test)
+{
+	for (enum test_path path = 0; path < NR_PATHS; path++) {
+		struct test_buf *buf = test_buf_create(test, test->param_value);
+		struct test_importer *imp = test_importer(test, buf, path);
+		unsigned long addr = test_mmap_all(buf, imp->file);
+
+		ASSERT_MAPPED(test, addr);
+		expect_set_up(test, buf, addr);
+		EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0,
+						 buf->nr));
+		expect_shared(test, buf, addr, true);
+		test_buf_munmap(test, addr, buf->nr);
+		test_importer_expect_balanced(test, imp);
+		test_buf_expect_released(test, buf);
+	}
+}
+
+/* The offset in the importer's file is nothing to the exporter. */
+static void map_fake_offset(struct kunit *test, enum test_path path,
+			    pgoff_t pgoff)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	struct test_importer *imp = test_importer(test, buf, path);
+	pgoff_t nr = buf->nr - pgoff;
+	unsigned long addr;
+
+	imp->fake = true;
+	imp->pgoff = pgoff;
+	addr = test_mmap_file(imp->file, nr, PROT_READ, MAP_SHARED,
+			      TEST_START / 2);
+	ASSERT_MAPPED(test, addr);
+	scoped_guard(mmap_read_lock, current->mm)
+		KUNIT_EXPECT_EQ(test, vma_lookup(current->mm, addr)->vm_pgoff,
+				pgoff + buf->start);
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, pgoff, nr));
+	test_buf_munmap(test, addr, nr);
+	test_importer_expect_balanced(test, imp);
+	test_buf_expect_released(test, buf);
+}
+
+/* Page i of the buffer is at offset i: wherever the mapping starts, */
+void test_buf_offset(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	unsigned long addr;
+	pgoff_t nr;
+
+	for (pgoff_t first = 0; first < 4; first++) {
+		for (int i = 1; i < 6; i++) {
+			nr = i < 5 ? i : buf->nr - first;
+			addr = test_buf_mmap(buf, nr, PROT_READ, MAP_SHARED,
+					     first);
+			ASSERT_MAPPED(test, addr);
+			EXPECT_RIGHT(test, dma_buf_probe_content(addr, first,
+								 nr));
+			test_buf_munmap(test, addr, nr);
+		}
+	}
+
+	/* There is no page after the last. */
+	addr = test_buf_mmap(buf, buf->nr, PROT_READ, MAP_SHARED, 1);
+	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
+	addr = test_buf_mmap(buf, 1, PROT_READ, MAP_SHARED, buf->nr);
+	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
+	test_buf_expect_released(test, buf);
+
+	for (enum test_path path = PATH_IMPORTER; path < NR_PATHS; path++)
+		for (pgoff_t pgoff = 0; pgoff < 4; pgoff += 2)
+			map_fake_offset(test, path, pgoff);
+}
+
+/* and whatever was unmapped of it, before the first access or after. */
+void test_buf_split(struct kunit *test)
+{
+	for (int touched = 0; touched < 2; touched++) {
+		struct test_buf *buf = test_buf_create(test, test->param_value);
+		unsigned long addr = test_buf_mmap_all(test, buf);
+		unsigned long tail = addr + 5 * PAGE_SIZE;
+		pgoff_t nr = buf->nr - 5;
+
+		if (touched)
+			EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0,
+								 buf->nr));
+		test_buf_munmap(test, addr, 1);
+		test_buf_munmap(test, addr + 3 * PAGE_SIZE, 2);
+		EXPECT_RIGHT(test, dma_buf_probe(addr + PAGE_SIZE, buf->dmabuf,
+						 1, 2));
+		EXPECT_RIGHT(test, dma_buf_probe(tail, buf->dmabuf, 5, nr));
+		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false),
+				-EFAULT);
+		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(tail - PAGE_SIZE,
+							  false), -EFAULT);
+
+		/* Each piece keeps the buffer. */
+		test_buf_close(buf);
+		test_buf_munmap(test, addr, 3);
+		expect_alive(test, buf);
+		EXPECT_RIGHT(test, dma_buf_probe_content(tail, 5, nr));
+		test_buf_munmap(test, addr, buf->nr);
+		test_buf_expect_released(test, buf);
+	}
+}
+
+static bool may_write(unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	guard(mmap_read_lock)(current->mm);
+	vma = vma_lookup(current->mm, addr);
+
+	return vma && (vma->vm_flags & VM_MAYWRITE);
+}
+
+/*
+ * A private mapping that nobody can write to is as good as a shared one, if
+ * that can never change.
+ */
+static void expect_private_read(struct kunit *test, struct test_buf *buf,
+				struct test_importer *imp)
+{
+	unsigned long addr = test_mmap_file(imp->file, buf->nr, PROT_READ,
+					    MAP_PRIVATE, 0);
+
+	ASSERT_MAPPED(test, addr);
+	KUNIT_EXPECT_FALSE(test, may_write(addr));
+	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true), -EFAULT);
+	expect_shared(test, buf, addr, false);
+	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
+	test_buf_munmap(test, addr, buf->nr);
+}
+
+/*
+ * What is written to a private mapping would be anonymous memory. The exporter
+ * is not even asked. It is the user's mistake, so nothing is logged.
+ */
+static void expect_private_write(struct kunit *test, struct test_buf *buf,
+				 struct test_importer *imp)
+{
+	unsigned long addr;
+
+	kunit_warning_suppress(test) {
+		addr = test_mmap_file(imp->file, buf->nr,
+				      PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, (long)addr, -EINVAL, "path %d",
+			    imp->path);
+	KUNIT_EXPECT_EQ(test, buf->mmaps, 0);
+	KUNIT_EXPECT_NULL(test, buf->rule);
+	if (!IS_ERR_VALUE(addr))
+		test_buf_munmap(test, addr, buf->nr);
+}
+
+void test_buf_private(struct kunit *test)
+{
+	for (enum test_path path = 0; path < NR_PATHS; path++) {
+		struct test_buf *buf = test_buf_create(test, test->param_value);
+		struct test_importer *imp = test_importer(test, buf, path);
+
+		expect_private_write(test, buf, imp);
+		expect_private_read(test, buf, imp);
+		test_importer_expect_balanced(test, imp);
+		test_buf_expect_released(test, buf);
+	}
+}
+
+/* A second process: it maps the buffer, checks it, and dies. */
+static int other_process(struct test_thread *t)
+{
+	struct test_buf *buf = t->data;
+	unsigned long addr = test_mmap_all(buf, buf->dmabuf->file);
+
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	if (dma_buf_probe_content(addr, 0, buf->nr))
+		return -EILSEQ;
+	test_thread_idle(t);
+
+	return dma_buf_probe_content(addr, 0, 1) ? -EILSEQ : 0;
+}
+
+/*
+ * The vma, and nothing else, keeps the buffer: it outlives the file descriptor
+ * and goes with the last mapping, in whichever process that is.
+ */
+void test_buf_lifetime(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	unsigned long addr = test_buf_mmap_all(test, buf);
+	struct test_thread *t;
+
+	t = test_thread_start(test, NULL, other_process, buf);
+	test_buf_close(buf);
+	expect_alive(test, buf);
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	test_buf_munmap(test, addr, buf->nr);
+	expect_alive(test, buf);
+
+	KUNIT_EXPECT_EQ(test, test_thread_stop(t), 0);
+	test_buf_expect_released(test, buf);
+}
+
+/* MAP_POPULATE leaves no fault behind. */
+void test_buf_populate(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	struct dma_buf_probe_entry entry;
+	unsigned long addr;
+
+	for (int shared = 0; shared < 2; shared++) {
+		addr = test_buf_mmap(buf, buf->nr,
+				     PROT_READ | (shared ? PROT_WRITE : 0),
+				     MAP_POPULATE |
+				     (shared ? MAP_SHARED : MAP_PRIVATE), 0);
+		ASSERT_MAPPED(test, addr);
+		for (pgoff_t i = 0; i < buf->nr; i++)
+			KUNIT_EXPECT_EQ_MSG(test,
+					    dma_buf_probe_entry(addr +
+								i * PAGE_SIZE,
+								&entry), 0,
+					    "page %lu", i);
+		EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0,
+						 buf->nr));
+		test_buf_munmap(test, addr, buf->nr);
+	}
+	test_buf_expect_released(test, buf);
+}

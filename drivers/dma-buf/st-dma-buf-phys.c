@@ -1,0 +1,737 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for dma-bufs that the core maps, by dma_buf_ops.get_phys
+ *
+ * Which memory a look-up finds, what a fault makes of it, what a debugger gets
+ * to see. The exporters also go through the tests of the contract in
+ * st-dma-buf-common.c.
+ */
+
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "st-dma-buf-common.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+
+static const unsigned int one[] = { 1, 0 };
+static const unsigned int single[] = { 1, 1, 1, 1, 1, 1, 1, 1, 0 };
+static const unsigned int block[] = { 8, 0 };
+static const unsigned int mixed[] = { 1, 3, 2, 1, 4, 1, 0 };
+static const unsigned int many[] = {
+	3, 64, 5, 128, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 55, 0
+};
+
+static const unsigned int pmds[] = { PMD_PAGES, PMD_PAGES, 0 };
+static const unsigned int big[] = { 2 * PMD_PAGES, 0 };
+static const unsigned int odd[] = { 1, 2 * PMD_PAGES - 1, 0 };
+
+/*
+ * Exporters
+ */
+
+/* Ranges as they are, from page @pgoff on. The others are compared to it. */
+static int phys_ranges(struct test_buf *buf, pgoff_t pgoff,
+		       struct phys_vec *vec, unsigned int nr)
+{
+	const unsigned int *ranges = buf->exp->ranges;
+	pgoff_t end = *ranges;
+	unsigned int i = 0;
+
+	while (end <= pgoff)
+		end += *++ranges;
+	while (i < nr && pgoff < buf->nr) {
+		vec[i].paddr = page_to_phys(buf->pages[pgoff]);
+		vec[i].len = (end - pgoff) << PAGE_SHIFT;
+		pgoff = end;
+		end += *++ranges;
+		i++;
+	}
+
+	return i;
+}
+
+/* The memory goes on after the end of the buffer, which the core cuts off. */
+static int phys_block(struct test_buf *buf, pgoff_t pgoff,
+		      struct phys_vec *vec, unsigned int nr)
+{
+	vec->paddr = page_to_phys(buf->pages[0]) + PFN_PHYS(pgoff);
+	vec->len = PFN_PHYS(buf->nr + 1 - pgoff);
+
+	return 1;
+}
+
+/* An answer that is shorter than it could be is no error. */
+static int phys_single(struct test_buf *buf, pgoff_t pgoff,
+		       struct phys_vec *vec, unsigned int nr)
+{
+	vec->paddr = page_to_phys(buf->pages[pgoff]);
+	vec->len = PAGE_SIZE;
+
+	return 1;
+}
+
+static int phys_pages(struct test_buf *buf, pgoff_t pgoff,
+		      struct phys_vec *vec, unsigned int nr)
+{
+	return dma_buf_phys_from_pages(buf->pages, buf->nr, pgoff, vec, nr);
+}
+
+static int phys_table(struct test_buf *buf, pgoff_t pgoff,
+		      struct phys_vec *vec, unsigned int nr)
+{
+	return dma_buf_phys_from_table(buf->table, pgoff, vec, nr);
+}
+
+/* wrong: nothing, but no error either */
+static int phys_nothing(struct test_buf *buf, pgoff_t pgoff,
+			struct phys_vec *vec, unsigned int nr)
+{
+	return 0;
+}
+
+/* wrong: more than there is room for */
+static int phys_too_many(struct test_buf *buf, pgoff_t pgoff,
+			 struct phys_vec *vec, unsigned int nr)
+{
+	phys_single(buf, pgoff, vec, nr);
+
+	return nr + 1;
+}
+
+/* wrong: a range of no memory */
+static int phys_empty(struct test_buf *buf, pgoff_t pgoff,
+		      struct phys_vec *vec, unsigned int nr)
+{
+	vec->paddr = page_to_phys(buf->pages[pgoff]);
+	vec->len = 0;
+
+	return 1;
+}
+
+static const struct test_exporter good[] = {
+	{ "contiguous", .ranges = block, .get_phys = phys_block },
+	{ "ranges", .ranges = mixed, .get_phys = phys_ranges },
+	{ "many ranges", .ranges = many, .get_phys = phys_ranges },
+	{ "ranges of one page", .ranges = block, .get_phys = phys_single },
+	{ "table", .ranges = mixed, .get_phys = phys_table },
+	{ "array of pages", .ranges = single, .get_phys = phys_pages },
+	{ "array of vmalloc pages", MEM_VMALLOC, .get_phys = phys_pages },
+	{ "decrypted", .ranges = mixed, .get_phys = phys_table,
+	  .decrypted = true },
+	{ "contiguous, huge", .ranges = big, .get_phys = phys_block,
+	  .needs = NEEDS_PMD },
+	{ "table, huge", .ranges = pmds, .get_phys = phys_table,
+	  .needs = NEEDS_PMD },
+	{ "array of pages, huge", .ranges = pmds, .get_phys = phys_pages,
+	  .needs = NEEDS_PMD },
+};
+
+KUNIT_ARRAY_PARAM_DESC(good, good, name);
+
+/*
+ * Look-ups without a mapping
+ */
+
+/* Any look-up, whatever the room for the answer, finds the buffer's pages. */
+static void expect_lookup(struct kunit *test, struct test_buf *buf,
+			  pgoff_t pgoff, unsigned int room)
+{
+	struct phys_vec vec[16], *v = vec;
+	int n = buf->exp->get_phys(buf, pgoff, vec, room);
+
+	KUNIT_ASSERT_GE(test, n, 1);
+	KUNIT_ASSERT_LE(test, n, (int)room);
+	for (; n--; v++) {
+		pgoff_t end = min(pgoff + (v->len >> PAGE_SHIFT), buf->nr);
+		phys_addr_t paddr = v->paddr;
+
+		KUNIT_EXPECT_GE(test, v->len, PAGE_SIZE);
+		KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(v->len | v->paddr));
+		for (; pgoff < end; pgoff++, paddr += PAGE_SIZE)
+			KUNIT_EXPECT_EQ(test, paddr,
+					page_to_phys(buf->pages[pgoff]));
+	}
+}
+
+static void test_lookup(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+
+	for (pgoff_t i = 0; i < buf->nr; i++) {
+		expect_lookup(test, buf, i, 1);
+		expect_lookup(test, buf, i, 3);
+		expect_lookup(test, buf, i, 16);
+	}
+	test_buf_expect_released(test, buf);
+}
+
+/* As long as can be: as many ranges as the buffer was made of. */
+static void test_lookup_merged(struct kunit *test)
+{
+	static const struct test_exporter exps[] = {
+		{ "table", .ranges = mixed, .get_phys = phys_table },
+		{ "array of pages", .ranges = mixed, .get_phys = phys_pages },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(exps); i++) {
+		struct test_buf *buf = test_buf_create(test, &exps[i]);
+		struct phys_vec vec[16], want[16];
+		int n;
+
+		for (pgoff_t pgoff = 0; pgoff < buf->nr; pgoff++) {
+			n = phys_ranges(buf, pgoff, want, 16);
+			KUNIT_EXPECT_EQ(test, exps[i].get_phys(buf, pgoff, vec,
+							       16), n);
+			for (int j = 0; j < n; j++) {
+				KUNIT_EXPECT_EQ(test, vec[j].paddr,
+						want[j].paddr);
+				KUNIT_EXPECT_EQ(test, vec[j].len, want[j].len);
+			}
+		}
+		test_buf_expect_released(test, buf);
+	}
+}
+
+/* A table has room for so many ranges; memory that continues one needs none. */
+static void test_table_add(struct kunit *test)
+{
+	struct dma_buf_phys_table *table = dma_buf_phys_table_alloc(2);
+	const phys_addr_t p = PFN_PHYS(100);
+	struct phys_vec vec[3];
+
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p, 4), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p + PFN_PHYS(4), 4),
+			0);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p, 5), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, PFN_PHYS(500), 1),
+			-ENOSPC);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p + PFN_PHYS(5), 1),
+			0);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_from_table(table, 7, vec, 3), 2);
+	KUNIT_EXPECT_EQ(test, vec[0].paddr, p + PFN_PHYS(7));
+	KUNIT_EXPECT_EQ(test, vec[0].len, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vec[1].paddr, p);
+	KUNIT_EXPECT_EQ(test, vec[1].len, 6 * PAGE_SIZE);
+	kvfree(table);
+}
+
+/* An exporter that tells where its memory is cannot map it by itself too. */
+static int no_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	return -ENODEV;
+}
+
+static void test_one_operation(struct kunit *test)
+{
+	static const struct test_exporter exp = {
+		"ranges", .ranges = mixed, .get_phys = phys_ranges,
+	};
+	struct test_buf *buf = test_buf_create(test, &exp);
+	struct dma_buf_ops ops = *buf->dmabuf->ops;
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+
+	/* The core sets up the vma before there is one. */
+	KUNIT_EXPECT_NULL(test, buf->dmabuf->file->f_op->mmap);
+	KUNIT_EXPECT_NOT_NULL(test, buf->dmabuf->file->f_op->mmap_prepare);
+
+	ops.mmap = no_mmap;
+	info.ops = &ops;
+	info.size = PAGE_SIZE;
+	info.priv = buf;
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, PTR_ERR(dma_buf_export(&info)), -EINVAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	test_buf_expect_released(test, buf);
+}
+
+/*
+ * Faults
+ */
+
+static void expect_pte(struct kunit *test, struct test_buf *buf,
+		       unsigned long addr, pgoff_t index, bool writable)
+{
+	struct dma_buf_probe_entry entry;
+
+	KUNIT_ASSERT_EQ_MSG(test, dma_buf_probe_entry(addr, &entry), 0,
+			    "page %lu", index);
+	KUNIT_EXPECT_EQ(test, entry.pfn, page_to_pfn(buf->pages[index]));
+	KUNIT_EXPECT_EQ(test, entry.size, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, entry.writable, writable);
+	KUNIT_EXPECT_TRUE(test, pte_young(entry.pte));
+	KUNIT_EXPECT_EQ(test, !!pte_dirty(entry.pte), writable);
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		KUNIT_EXPECT_TRUE(test, entry.special);
+}
+
+/*
+ * Nothing is looked up or mapped before the first access. One access, to
+ * whatever page of whatever part of the buffer, fills the page table as far as
+ * the vma goes, and no further. A read of a writable vma maps it writable.
+ */
+static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
+		       pgoff_t nr, pgoff_t touch, bool write)
+{
+	/* At the begin of a page table, which then holds all of it. */
+	unsigned long addr = test_buf_mmap_at(test, buf, write ? RW : PROT_READ,
+					      first, 0);
+	unsigned long end = addr + nr * PAGE_SIZE;
+	struct dma_buf_probe_entry entry;
+	pgoff_t all = buf->nr - first;
+	u8 val = 1;
+
+	if (nr < all)
+		test_buf_munmap(test, end, all - nr);
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 0);
+	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + touch * PAGE_SIZE,
+						  false), 0);
+	KUNIT_EXPECT_GT(test, atomic_read(&buf->lookups), 0);
+	for (pgoff_t i = 0; i < nr; i++)
+		expect_pte(test, buf, addr + i * PAGE_SIZE, first + i, write);
+	atomic_set(&buf->lookups, 0);
+
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, first, nr));
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 0);
+
+	/* An entry behind the end would be found by whatever comes there. */
+	KUNIT_ASSERT_EQ(test, vm_mmap(NULL, end, PAGE_SIZE, PROT_READ,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+				      0), end);
+	KUNIT_EXPECT_EQ(test, get_user(val, (u8 __user *)end), 0);
+	KUNIT_EXPECT_EQ(test, val, 0);
+	test_buf_munmap(test, addr, all + 1);
+}
+
+static const struct test_exporter faulting[] = {
+	{ "one page", .ranges = one, .get_phys = phys_pages },
+	{ "contiguous", .ranges = block, .get_phys = phys_block },
+	{ "ranges", .ranges = mixed, .get_phys = phys_ranges },
+	{ "ranges of one page", .ranges = block, .get_phys = phys_single },
+	{ "table", .ranges = mixed, .get_phys = phys_table },
+	{ "array of pages", .ranges = single, .get_phys = phys_pages },
+	{ "more ranges than one look-up has room for",
+	  .ranges = many, .get_phys = phys_ranges },
+};
+
+KUNIT_ARRAY_PARAM_DESC(faulting, faulting, name);
+
+static void test_fault(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	pgoff_t step = buf->nr > 32 ? 37 : 1;
+
+	for (pgoff_t first = 0; first < buf->nr; first += step) {
+		pgoff_t nr = buf->nr - first;
+
+		if ((first & 1) && nr > 1)
+			nr--;
+		for (pgoff_t touch = 0; touch < nr; touch += step)
+			fault_part(test, buf, first, nr, touch, touch & 1);
+	}
+	test_buf_expect_released(test, buf);
+}
+
+/* What was zapped comes back, and what is there is left alone. */
+static void test_zap(struct kunit *test)
+{
+	struct page *other = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
+	struct page *last = buf->pages[buf->nr - 1];
+	struct dma_buf_probe_entry entry;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	unmap_mapping_range(buf->mapping, 0, PAGE_SIZE, 1);
+	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
+
+	/* No exporter may do this; it shows which entries are new. */
+	if (buf->exp->get_phys == phys_pages && buf->nr > 1)
+		buf->pages[buf->nr - 1] = other;
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false), 0);
+	buf->pages[buf->nr - 1] = last;
+	__free_page(other);
+
+	for (pgoff_t i = 0; i < buf->nr; i++)
+		expect_pte(test, buf, addr + i * PAGE_SIZE, i, true);
+	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+static int fixup(unsigned long addr)
+{
+	int ret;
+
+	mmap_read_lock(current->mm);
+	ret = fixup_user_fault(current->mm, addr, 0, NULL);
+	mmap_read_unlock(current->mm);
+
+	return ret;
+}
+
+/* The error of get_phys is what the fault ends with. */
+static void test_error(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
+
+	buf->err = -EIO;
+	KUNIT_EXPECT_EQ(test, fixup(addr), -EFAULT);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false), -EFAULT);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true), -EFAULT);
+	buf->err = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, fixup(addr), -ENOMEM);
+	buf->err = 0;
+	KUNIT_EXPECT_EQ(test, fixup(addr), 0);
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+static const struct test_exporter liars[] = {
+	{ "no range", .ranges = block, .get_phys = phys_nothing },
+	{ "more ranges than asked for", .ranges = block,
+	  .get_phys = phys_too_many },
+	{ "empty range", .ranges = block, .get_phys = phys_empty },
+	{ "empty range, huge", .ranges = big, .get_phys = phys_empty },
+};
+
+KUNIT_ARRAY_PARAM_DESC(liars, liars, name);
+
+/* An answer that cannot be maps nothing at all. */
+static void test_liar(struct kunit *test)
+{
+	struct dma_buf_probe_entry entry;
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
+
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, fixup(addr), -EFAULT);
+		for (pgoff_t i = 0; i < TEST_PAGES; i++)
+			KUNIT_EXPECT_EQ(test,
+					dma_buf_probe_touch(addr +
+							    i * PAGE_SIZE,
+							    i & 1), -EFAULT);
+	}
+	for (pgoff_t i = 0; i < buf->nr; i++)
+		KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr + i * PAGE_SIZE,
+							  &entry), 0);
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+/*
+ * Huge entries
+ */
+
+/* Which part of a buffer at which address gets huge entries where. */
+#define HUGE(_name, _ranges, _get_phys, ...) {				\
+	.exp = { _name, .ranges = _ranges, .get_phys = _get_phys,	\
+		 .needs = NEEDS_PMD },					\
+	__VA_ARGS__							\
+}
+
+static const struct huge {
+	struct test_exporter exp;
+	pgoff_t first;		/* page that the mapping begins with */
+	unsigned long offset;	/* of its address, modulo PMD_SIZE */
+	bool readonly;
+	bool huge[2];		/* for each PMD_SIZE of address space */
+} huges[] = {
+	HUGE("contiguous", big, phys_block, .huge = { true, true }),
+	HUGE("ranges", pmds, phys_ranges, .huge = { true, true }),
+	HUGE("table", pmds, phys_table, .huge = { true, true }),
+	HUGE("array of pages", pmds, phys_pages, .huge = { true, true }),
+	HUGE("read-only vma", pmds, phys_ranges,
+	     .readonly = true, .huge = { true, true }),
+	HUGE("second half", big, phys_block,
+	     .first = PMD_PAGES, .huge = { true }),
+	HUGE("address goes with the offset", pmds, phys_table,
+	     .first = 3, .offset = 3 * PAGE_SIZE, .huge = { false, true }),
+	HUGE("address does not", pmds, phys_table, .offset = PAGE_SIZE),
+	HUGE("offset does not", pmds, phys_table, .first = 1),
+	HUGE("pfns do not", odd, phys_ranges),
+	HUGE("pages do not", odd, phys_pages),
+	HUGE("ranges of one page", pmds, phys_single),
+	HUGE("decrypted", pmds, phys_table, .exp.decrypted = true),
+};
+
+static void huge_desc(const struct huge *h, char *desc)
+{
+	strscpy(desc, h->exp.name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(huges, huges, huge_desc);
+
+/*
+ * One fault, one entry, where memory, vma and address allow it: writable from
+ * the start if the vma is, whatever the access.
+ */
+static void test_huge(struct kunit *test)
+{
+	const struct huge *h = test->param_value;
+	struct test_buf *buf = test_buf_create(test, &h->exp);
+	struct dma_buf_probe_entry entry;
+	unsigned long addr, at, end;
+
+	addr = test_buf_mmap_at(test, buf, h->readonly ? PROT_READ : RW,
+				h->first, h->offset);
+	end = addr + (buf->nr - h->first) * PAGE_SIZE;
+	at = ALIGN_DOWN(addr, PMD_SIZE);
+	for (int i = 0; i < 2 && at < end; i++, at += PMD_SIZE) {
+		unsigned long touch = max(at, addr) + 5 * PAGE_SIZE;
+		pgoff_t index = h->first + ((touch - addr) >> PAGE_SHIFT);
+
+		atomic_set(&buf->lookups, 0);
+		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(touch, false), 0);
+		KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(touch, &entry), 0);
+		KUNIT_EXPECT_EQ(test, entry.size,
+				h->huge[i] ? PMD_SIZE : PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, entry.pfn,
+				page_to_pfn(buf->pages[index]));
+		KUNIT_EXPECT_TRUE(test, entry.special);
+		KUNIT_EXPECT_EQ(test, entry.writable, !h->readonly);
+		if (h->huge[i])
+			KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 1);
+	}
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true),
+			h->readonly ? -EFAULT : 0);
+	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, h->first,
+					 (end - addr) >> PAGE_SHIFT));
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+/* A huge entry that is cut goes, and what is left of it comes back as ptes. */
+static void test_huge_split(struct kunit *test)
+{
+	static const struct test_exporter exp = {
+		"table", .ranges = pmds, .get_phys = phys_table,
+		.needs = NEEDS_PMD,
+	};
+	struct dma_buf_probe_entry entry;
+	struct test_buf *buf = test_buf_create(test, &exp);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
+	unsigned long cut = addr + 7 * PAGE_SIZE;
+
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	test_buf_munmap(test, cut, 1);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(cut, false), -EFAULT);
+	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, 7));
+	EXPECT_RIGHT(test, dma_buf_probe(cut + PAGE_SIZE, buf->dmabuf, 8,
+					 buf->nr - 8));
+	dma_buf_probe_entry(addr, &entry);
+	KUNIT_EXPECT_EQ(test, entry.size, PAGE_SIZE);
+	dma_buf_probe_entry(addr + PMD_SIZE, &entry);
+	KUNIT_EXPECT_EQ(test, entry.size, PMD_SIZE);
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+/* A page table that is there already is filled. */
+static void test_huge_table_there(struct kunit *test)
+{
+	static const struct test_exporter exp = {
+		"ranges", .ranges = pmds, .get_phys = phys_ranges,
+		.needs = NEEDS_PMD,
+	};
+	struct test_buf *buf = test_buf_create(test, &exp);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
+
+	/* The rest of the pmd is another vma, until it is mapped again. */
+	test_buf_munmap(test, addr, 1);
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr + PAGE_SIZE, 1, 1));
+	KUNIT_ASSERT_EQ(test, vm_mmap(buf->dmabuf->file, addr, PMD_SIZE,
+				      RW,
+				      MAP_SHARED | MAP_FIXED, 0), addr);
+	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+/* Memory that is shared with the hypervisor is mapped as such. */
+static void test_decrypted(struct kunit *test)
+{
+	static const struct test_exporter exp = {
+		"decrypted", .ranges = mixed, .get_phys = phys_table,
+		.decrypted = true,
+	};
+	struct dma_buf_probe_entry entry;
+	struct test_buf *buf = test_buf_create(test, &exp);
+	unsigned long addr = test_buf_mmap_at(test, buf, PROT_READ, 0, 0);
+	pgprot_t prot = __pgprot(0);
+	pte_t want;
+
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	scoped_guard(mmap_read_lock, current->mm)
+		prot = vma_lookup(current->mm, addr)->vm_page_prot;
+	want = pte_mkyoung(pte_mkspecial(pfn_pte(page_to_pfn(buf->pages[3]),
+						 pgprot_decrypted(prot))));
+	KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(addr + 3 * PAGE_SIZE, &entry),
+			0);
+	KUNIT_EXPECT_TRUE(test, pte_same(entry.pte, want));
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+/*
+ * Access for debuggers
+ */
+
+static int access(unsigned long addr, void *data, int len, int write)
+{
+	struct vm_area_struct *vma;
+
+	guard(mmap_read_lock)(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (!vma || !vma->vm_ops || !vma->vm_ops->access)
+		return -ENXIO;
+
+	return vma->vm_ops->access(vma, addr, data, len, write);
+}
+
+/*
+ * A debugger reads and writes what the process would, though get_user_pages()
+ * fails: untouched pages too, in pieces of a page, and never beyond the vma.
+ */
+static void test_access(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+	struct dma_buf_probe_entry entry;
+	unsigned long addr, end;
+	u32 __user *uaddr;
+	u32 val, want;
+	u8 *data;
+
+	data = kunit_kmalloc(test, 2 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, data);
+	addr = test_buf_mmap(buf, buf->nr - 1, RW,
+			     MAP_SHARED, 1);
+	ASSERT_MAPPED(test, addr);
+	end = addr + (buf->nr - 1) * PAGE_SIZE;
+	uaddr = (u32 __user *)(addr + 64);
+
+	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
+	for (unsigned long at = addr; at < end; at += PAGE_SIZE) {
+		KUNIT_EXPECT_EQ(test, access(at, data, 2 * PAGE_SIZE, 0),
+				(int)PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, copy_from_user(&val, (void __user *)at,
+						     sizeof(val)), 0);
+		KUNIT_EXPECT_EQ(test, val, *(u32 *)data);
+	}
+
+	want = 0x12345678;
+	KUNIT_EXPECT_EQ(test, access(addr + 64, &want, 4, 1), 4);
+	KUNIT_EXPECT_EQ(test, get_user(val, uaddr), 0);
+	KUNIT_EXPECT_EQ(test, val, want);
+	KUNIT_EXPECT_EQ(test, put_user(~want, uaddr), 0);
+	KUNIT_EXPECT_EQ(test, access(addr + 64, &val, 4, 0), 4);
+	KUNIT_EXPECT_EQ(test, val, ~want);
+
+	/* the last bytes of a page, and of the vma */
+	KUNIT_EXPECT_EQ(test, access(addr + PAGE_SIZE - 2, &val, 4, 0), 2);
+	KUNIT_EXPECT_EQ(test, access(end - 1, data, 8, 0), 1);
+	KUNIT_EXPECT_LT(test, access(end, data, 1, 0), 0);
+
+	/* the right page after a split */
+	test_buf_munmap(test, addr, 1);
+	KUNIT_EXPECT_LT(test, access(addr, data, 4, 0), 0);
+	KUNIT_EXPECT_EQ(test, access(addr + 2 * PAGE_SIZE, data, PAGE_SIZE, 0),
+			(int)PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + 2 * PAGE_SIZE, false),
+			0);
+	EXPECT_RIGHT(test, dma_buf_probe(addr + PAGE_SIZE, buf->dmabuf, 2,
+					 buf->nr - 2));
+
+	/* no page, no access */
+	unmap_mapping_range(buf->mapping, 0, 0, 1);
+	buf->err = -EIO;
+	KUNIT_EXPECT_LT(test, access(addr + PAGE_SIZE, &val, 4, 0), 0);
+	buf->err = 0;
+	test_buf_munmap(test, addr, buf->nr - 1);
+	test_buf_expect_released(test, buf);
+}
+
+/* A debugger may read what could be made readable, and writes no more. */
+static void test_access_rights(struct kunit *test)
+{
+	static const struct {
+		unsigned long prot;
+		unsigned long flags;
+		int writes;
+	} vmas[] = {
+		{ RW, MAP_SHARED, 4 },
+		{ PROT_READ, MAP_SHARED, -EFAULT },
+		{ PROT_READ, MAP_PRIVATE, -EFAULT },
+		{ PROT_NONE, MAP_SHARED, -EFAULT },
+		{ PROT_NONE, MAP_PRIVATE, -EFAULT },
+	};
+	struct test_buf *buf = test_buf_create(test, test->param_value);
+
+	for (int i = 0; i < ARRAY_SIZE(vmas); i++) {
+		unsigned long addr = test_buf_mmap(buf, buf->nr, vmas[i].prot,
+						   vmas[i].flags, 0);
+		u32 val = 0, want = 17;
+
+		ASSERT_MAPPED(test, addr);
+		/* The mm warns of a fault that the vma does not allow. */
+		kunit_warning_suppress(test) {
+			KUNIT_EXPECT_EQ_MSG(test,
+					    access(addr + 64, &want, 4, 1),
+					    vmas[i].writes, "vma %d", i);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, access(addr, &val, 4, 0), 4,
+				    "vma %d", i);
+		KUNIT_EXPECT_NE(test, val, 0);
+		/* The process still cannot. */
+		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false),
+				vmas[i].prot ? 0 : -EFAULT);
+		test_buf_munmap(test, addr, buf->nr);
+	}
+	test_buf_expect_released(test, buf);
+}
+
+static struct kunit_case phys_cases[] = {
+	KUNIT_CASE_PARAM(test_lookup, faulting_gen_params),
+	KUNIT_CASE(test_lookup_merged),
+	KUNIT_CASE(test_table_add),
+	KUNIT_CASE(test_one_operation),
+	KUNIT_CASE_PARAM(test_fault, faulting_gen_params),
+	KUNIT_CASE_PARAM(test_zap, faulting_gen_params),
+	KUNIT_CASE_PARAM(test_error, faulting_gen_params),
+	KUNIT_CASE_PARAM(test_liar, liars_gen_params),
+	KUNIT_CASE_PARAM(test_huge, huges_gen_params),
+	KUNIT_CASE(test_huge_split),
+	KUNIT_CASE(test_huge_table_there),
+	KUNIT_CASE(test_decrypted),
+	KUNIT_CASE_PARAM(test_access, good_gen_params),
+	KUNIT_CASE_PARAM(test_access_rights, good_gen_params),
+	KUNIT_CASE_PARAM(test_buf_contract, good_gen_params),
+	KUNIT_CASE_PARAM(test_buf_offset, good_gen_params),
+	KUNIT_CASE_PARAM(test_buf_split, good_gen_params),
+	KUNIT_CASE_PARAM(test_buf_private, good_gen_params),
+	KUNIT_CASE_PARAM(test_buf_lifetime, good_gen_params),
+	KUNIT_CASE_PARAM(test_buf_populate, good_gen_params),
+	{}
+};
+
+static struct kunit_suite phys_suite = {
+	.name = "dma-buf-phys",
+	.test_cases = phys_cases,
+};
+
+kunit_test_suite(phys_suite);
+
+MODULE_IMPORT_NS("DMA_BUF");

@@ -1,0 +1,997 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for mappings of pfns (VM_PFNMAP)
+ *
+ * Each test maps a file into an address space of its own. What the mmap and
+ * fault handlers of the file do is up to the test. Its memory is a block of the
+ * size of a huge page, which repeats if the mapping is larger.
+ */
+
+#include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pagemap.h>
+#include <linux/pgalloc.h>
+#include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "../internal.h"
+#include "../vma.h"
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
+
+#define PT_BLOCK_PAGES	PTRS_PER_PTE
+#define PT_BLOCK_SIZE	(PT_BLOCK_PAGES * PAGE_SIZE)
+
+struct pfnmap_test {
+	struct kunit *test;
+	struct file *file;
+	struct page *pages;
+	unsigned long pfns[PT_BLOCK_PAGES];
+	const struct vm_operations_struct *vm_ops;
+	/* Called by mmap, if set, with the vma all set up. */
+	int (*mmap)(struct pfnmap_test *t, struct vm_area_struct *vma);
+	/* What the fault handler was asked for, and what it is to do */
+	unsigned int faults;
+	pgoff_t limit;
+	bool retry;
+};
+
+/* Fills one page table, as far as the vma goes. */
+static vm_fault_t pt_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct pfnmap_test *t = vma->vm_private_data;
+	unsigned long start = max(ALIGN_DOWN(vmf->address, PT_BLOCK_SIZE),
+				  vma->vm_start);
+	unsigned long end = min(ALIGN_DOWN(vmf->address, PT_BLOCK_SIZE) +
+				PT_BLOCK_SIZE, vma->vm_end);
+	pgoff_t pgoff = linear_page_index(vma, start);
+
+	t->faults++;
+	if (t->retry && fault_flag_allow_retry_first(vmf->flags)) {
+		t->retry = false;
+		release_fault_lock(vmf);
+		return VM_FAULT_RETRY;
+	}
+	if (vmf->pgoff >= t->limit)
+		return VM_FAULT_SIGBUS;
+
+	return vmf_insert_pfns(vmf, start, t->pfns + pgoff % PT_BLOCK_PAGES,
+			       (end - start) >> PAGE_SHIFT, vma->vm_page_prot);
+}
+
+static vm_fault_t pt_fault_page(struct vm_fault *vmf)
+{
+	struct pfnmap_test *t = vmf->vma->vm_private_data;
+
+	get_page(t->pages);
+	vmf->page = t->pages;
+	return 0;
+}
+
+static const struct vm_operations_struct pt_ops_fault = {
+	.fault = pt_fault,
+};
+
+static const struct vm_operations_struct pt_ops_fault_page = {
+	.fault = pt_fault_page,
+};
+
+static const struct vm_operations_struct pt_ops_none = { };
+
+static int pt_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct pfnmap_test *t = file->private_data;
+
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_private_data = t;
+	vma->vm_ops = t->vm_ops;
+	return t->mmap ? t->mmap(t, vma) : 0;
+}
+
+static const struct file_operations pt_fops = {
+	.owner = THIS_MODULE,
+	.mmap = pt_mmap,
+};
+
+static void pt_put_file(void *file)
+{
+	fput(file);
+}
+
+static void pt_free_pages(void *data)
+{
+	struct page *pages = data;
+	unsigned int i;
+
+	for (i = 0; i < PT_BLOCK_PAGES; i++)
+		put_page(pages + i);
+}
+
+static struct file *pt_open(struct kunit *test, int flags)
+{
+	struct file *file;
+
+	file = anon_inode_create_getfile("[pfnmap_kunit]", &pt_fops, test->priv,
+					 flags, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_put_file,
+							   file));
+	return file;
+}
+
+static int pt_init(struct kunit *test)
+{
+	const unsigned int order = get_order(PT_BLOCK_SIZE);
+	struct pfnmap_test *t;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	test->priv = t;
+	t->test = test;
+	t->vm_ops = &pt_ops_none;
+	t->limit = ULONG_MAX;
+
+	t->pages = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
+	KUNIT_ASSERT_NOT_NULL(test, t->pages);
+	split_page(t->pages, order);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_free_pages,
+							   t->pages));
+	for (i = 0; i < PT_BLOCK_PAGES; i++)
+		t->pfns[i] = page_to_pfn(t->pages + i);
+
+	t->file = pt_open(test, O_RDWR);
+	return 0;
+}
+
+/*
+ * Map @size bytes of @file at an address that is a multiple of @align, with
+ * nothing but inaccessible memory around. Returns the address or an error.
+ */
+static unsigned long pt_try_map(struct kunit *test, struct file *file,
+				unsigned long size, unsigned long align,
+				unsigned long prot, unsigned long flags)
+{
+	unsigned long area;
+
+	area = vm_mmap(NULL, 0, size + 3 * align, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(area));
+	area = ALIGN(area + align, align);
+
+	return vm_mmap(file, area, size, prot, flags | MAP_FIXED, 0);
+}
+
+static unsigned long pt_map(struct kunit *test, unsigned long size,
+			    unsigned long prot, unsigned long flags)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	addr = pt_try_map(test, t->file, size, PMD_SIZE, prot, flags);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	return addr;
+}
+
+static vm_fault_t pt_handle_fault(struct kunit *test, unsigned long addr,
+				  unsigned int flags)
+{
+	struct vm_area_struct *vma;
+	vm_fault_t ret = VM_FAULT_SIGSEGV;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+	if (vma)
+		ret = handle_mm_fault(vma, addr, flags, NULL);
+	mmap_read_unlock(current->mm);
+
+	return ret;
+}
+
+/* vmf_insert_pfns() as by a fault at @fault_addr */
+static vm_fault_t pt_insert(unsigned long fault_addr, unsigned long addr,
+			    const unsigned long *pfns, unsigned int nr)
+{
+	struct vm_area_struct *vma;
+	vm_fault_t ret;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, fault_addr);
+	if (vma) {
+		struct vm_fault vmf = { .vma = vma, .address = fault_addr, };
+
+		ret = vmf_insert_pfns(&vmf, addr, pfns, nr, vma->vm_page_prot);
+	} else {
+		ret = VM_FAULT_SIGSEGV;
+	}
+	mmap_read_unlock(current->mm);
+
+	return ret;
+}
+
+static pte_t pt_pte(unsigned long addr)
+{
+	pmd_t *pmd = mm_find_pmd(current->mm, addr);
+	pte_t *ptep, pte = __pte(0);
+
+	if (!pmd || pmd_none(*pmd) || pmd_trans_huge(*pmd))
+		return pte;
+	ptep = pte_offset_map(pmd, addr);
+	if (ptep) {
+		pte = ptep_get(ptep);
+		pte_unmap(ptep);
+	}
+	return pte;
+}
+
+static pud_t *pt_alloc_pud(struct mm_struct *mm, unsigned long addr)
+{
+	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
+
+	return p4d ? pud_alloc(mm, p4d, addr) : NULL;
+}
+
+static pmd_t *pt_alloc_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pud_t *pud = pt_alloc_pud(mm, addr);
+
+	return pud ? pmd_alloc(mm, pud, addr) : NULL;
+}
+
+static unsigned int pt_count_present(unsigned long addr, unsigned int nr)
+{
+	unsigned int i, present = 0;
+
+	for (i = 0; i < nr; i++)
+		present += !!pte_present(pt_pte(addr + i * PAGE_SIZE));
+	return present;
+}
+
+/*
+ * Huge entries
+ */
+
+static void pt_need_huge(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "no CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
+}
+
+static vm_fault_t pt_insert_pmd(unsigned long addr, unsigned long pfn,
+				bool write)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	struct vm_fault vmf = {
+		.vma = vma_lookup(current->mm, addr),
+		.address = addr,
+		.pmd = pt_alloc_pmd(current->mm, addr),
+	};
+
+	if (!vmf.vma || !vmf.pmd)
+		return VM_FAULT_OOM;
+	return vmf_insert_pfn_pmd(&vmf, pfn, write);
+#else
+	return VM_FAULT_FALLBACK;
+#endif
+}
+
+/* Map the block of @t by one entry, and return the address. */
+static unsigned long pt_map_huge(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+	vm_fault_t ret;
+
+	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	mmap_read_lock(current->mm);
+	ret = pt_insert_pmd(addr, t->pfns[0], true);
+	mmap_read_unlock(current->mm);
+	KUNIT_ASSERT_EQ(test, ret, VM_FAULT_NOPAGE);
+	KUNIT_ASSERT_TRUE(test, pmd_special(*mm_find_pmd(current->mm, addr)));
+
+	return addr;
+}
+
+struct pt_fork {
+	struct vm_area_struct *src;
+	struct vm_area_struct *dst;
+	struct completion start;
+	struct completion done;
+	int ret;
+};
+
+static int pt_fork_thread(void *data)
+{
+	struct pt_fork *f = data;
+
+	wait_for_completion(&f->start);
+	f->ret = copy_page_range(f->dst, f->src);
+	complete(&f->done);
+	return 0;
+}
+
+/* An address space with a copy of the vma at @addr, and nothing in it. */
+static struct mm_struct *pt_fork_mm(struct kunit *test, struct pt_fork *f,
+				    unsigned long addr)
+{
+	struct mm_struct *mm = mm_alloc();
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	mm->task_size = TASK_SIZE;
+	f->src = vma_lookup(current->mm, addr);
+	f->dst = vm_area_dup(f->src);
+	KUNIT_ASSERT_NOT_NULL(test, f->dst);
+	f->dst->vm_mm = mm;
+	get_file(f->dst->vm_file);
+	mmap_write_lock_nested(mm, SINGLE_DEPTH_NESTING);
+	ret = insert_vm_struct(mm, f->dst);
+	mmap_write_unlock(mm);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return mm;
+}
+
+static void pt_fork_huge(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	struct pt_fork f = {};
+	struct mm_struct *mm;
+	unsigned long addr;
+	pmd_t *pmd;
+
+	pt_need_huge(test);
+	addr = pt_map_huge(test);
+	mm = pt_fork_mm(test, &f, addr);
+
+	mmap_write_lock(current->mm);
+	KUNIT_EXPECT_EQ(test, 0, copy_page_range(f.dst, f.src));
+	mmap_write_unlock(current->mm);
+
+	pmd = mm_find_pmd(mm, addr);
+	KUNIT_EXPECT_NOT_NULL(test, pmd);
+	if (pmd) {
+		KUNIT_EXPECT_TRUE(test, pmd_special(*pmd));
+		KUNIT_EXPECT_EQ(test, pmd_pfn(*pmd), t->pfns[0]);
+	}
+	if (arch_needs_pgtable_deposit())
+		KUNIT_EXPECT_NE(test, mm_pgtables_bytes(mm), 0);
+	mmput(mm);
+}
+
+/*
+ * fork() copies the entry while another thread zaps it. The lock of the source
+ * holds the copy back at the point where it has seen the entry and has locked
+ * the destination; that is when the entry goes away.
+ */
+static void pt_fork_zap_huge(struct kunit *test)
+{
+	const unsigned int cpu = cpumask_first(cpu_online_mask);
+	const unsigned int other = cpumask_next(cpu, cpu_online_mask);
+	spinlock_t *src_ptl, *dst_ptl;
+	struct task_struct *task;
+	pmd_t *src_pmd, *dst_pmd;
+	pgtable_t pgtable = NULL;
+	struct pt_fork f = {};
+	struct mm_struct *mm;
+	unsigned long timeout;
+	unsigned long addr;
+	bool locked = false;
+
+	pt_need_huge(test);
+	if (other >= nr_cpu_ids || IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "needs two processors and spinning locks");
+
+	addr = pt_map_huge(test);
+	mm = pt_fork_mm(test, &f, addr);
+	src_pmd = mm_find_pmd(current->mm, addr);
+	dst_pmd = pt_alloc_pmd(mm, addr);
+	KUNIT_ASSERT_NOT_NULL(test, dst_pmd);
+
+	init_completion(&f.start);
+	init_completion(&f.done);
+	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current,
+						      cpumask_of(cpu)));
+	task = kthread_create(pt_fork_thread, &f, "pfnmap_kunit");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	kthread_bind(task, other);
+	wake_up_process(task);
+	/* Let it get to wait_for_completion(). */
+	msleep(50);
+
+	mmap_write_lock(current->mm);
+	dst_ptl = pmd_lockptr(mm, dst_pmd);
+	src_ptl = pmd_lock(current->mm, src_pmd);
+	timeout = jiffies + 5 * HZ;
+	complete(&f.start);
+	while (!locked && time_before(jiffies, timeout)) {
+		cpu_relax();
+		locked = spin_is_locked(dst_ptl);
+	}
+	pmdp_huge_get_and_clear(current->mm, addr, src_pmd);
+	if (arch_needs_pgtable_deposit()) {
+		pgtable = pgtable_trans_huge_withdraw(current->mm, src_pmd);
+		mm_dec_nr_ptes(current->mm);
+	}
+	spin_unlock(src_ptl);
+	wait_for_completion(&f.done);
+	mmap_write_unlock(current->mm);
+	if (pgtable)
+		pte_free(current->mm, pgtable);
+
+	KUNIT_EXPECT_TRUE_MSG(test, locked, "the race was not met");
+	KUNIT_EXPECT_EQ(test, f.ret, 0);
+	KUNIT_EXPECT_TRUE(test, pmd_none(*dst_pmd));
+	mmput(mm);
+}
+
+static void pt_huge_over_table(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+
+	pt_need_huge(test);
+	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma, addr, t->pfns[3]),
+			VM_FAULT_NOPAGE);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, pt_insert_pmd(addr, t->pfns[0], true),
+				VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_EQ(test, pt_insert_pmd(addr, t->pfns[0], false),
+				VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	mmap_read_unlock(current->mm);
+
+	KUNIT_EXPECT_EQ(test, pte_pfn(pt_pte(addr)), t->pfns[3]);
+}
+
+static void pt_page_under_huge(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	pt_need_huge(test);
+	addr = pt_map_huge(test);
+
+	mmap_read_lock(current->mm);
+	KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma_lookup(current->mm, addr),
+					     addr, t->pfns[3]),
+			VM_FAULT_NOPAGE);
+	mmap_read_unlock(current->mm);
+	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 4),
+			VM_FAULT_NOPAGE);
+
+	KUNIT_EXPECT_TRUE(test, pmd_special(*mm_find_pmd(current->mm, addr)));
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
+static vm_fault_t pt_insert_pud(unsigned long addr, unsigned long pfn)
+{
+	struct vm_fault vmf = {
+		.vma = vma_lookup(current->mm, addr),
+		.address = addr,
+		.pud = pt_alloc_pud(current->mm, addr),
+	};
+
+	if (!vmf.vma || !vmf.pud)
+		return VM_FAULT_OOM;
+	return vmf_insert_pfn_pud(&vmf, pfn, false);
+}
+
+static void pt_huge_pud(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr, pfn;
+	vm_fault_t ret;
+	pud_t *pud;
+
+	/* Not memory, and nobody touches it. */
+	pfn = ALIGN(max(max_pfn, PHYS_PFN(SZ_4G)), PHYS_PFN(PUD_SIZE)) +
+	      PHYS_PFN(16 * PUD_SIZE);
+	addr = pt_try_map(test, t->file, PUD_SIZE, PUD_SIZE, PROT_READ,
+			  MAP_SHARED);
+	if (IS_ERR_VALUE(addr))
+		kunit_skip(test, "no address space");
+
+	mmap_read_lock(current->mm);
+	ret = pt_insert_pud(addr, pfn);
+	mmap_read_unlock(current->mm);
+	KUNIT_ASSERT_EQ(test, ret, VM_FAULT_NOPAGE);
+	pud = pt_alloc_pud(current->mm, addr);
+	KUNIT_ASSERT_TRUE(test, pud_trans_huge(*pud));
+
+	KUNIT_ASSERT_NULL(test, mm_find_pmd(current->mm, addr + PMD_SIZE));
+
+	/* A small entry finds its place taken. */
+	mmap_read_lock(current->mm);
+	KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma_lookup(current->mm, addr),
+					     addr + PMD_SIZE, t->pfns[0]),
+			VM_FAULT_NOPAGE);
+	mmap_read_unlock(current->mm);
+
+	/* A vma that is split does not leave a huge entry over both parts. */
+	KUNIT_EXPECT_EQ(test, 0, vm_munmap(addr + PUD_SIZE / 2, PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, pud_trans_huge(*pud));
+}
+#else
+static void pt_huge_pud(struct kunit *test)
+{
+	kunit_skip(test, "no CONFIG_ARCH_SUPPORTS_PUD_PFNMAP");
+}
+#endif
+
+/*
+ * The wrong kind of vma
+ */
+
+static void pt_insert_cow(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+
+	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 1),
+				VM_FAULT_SIGBUS);
+		mmap_read_lock(current->mm);
+		vma = vma_lookup(current->mm, addr);
+		KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma, addr, t->pfns[0]),
+				VM_FAULT_SIGBUS);
+		if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+			KUNIT_EXPECT_EQ(test, pt_insert_pmd(addr, t->pfns[0],
+							    false),
+					VM_FAULT_SIGBUS);
+		mmap_read_unlock(current->mm);
+	}
+
+	KUNIT_EXPECT_TRUE(test, pte_none(pt_pte(addr)));
+}
+
+static int pt_mmap_no_ops(struct pfnmap_test *t, struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_HUGEPAGE);
+	vma->vm_ops = NULL;
+	return 0;
+}
+
+/* A hole of 2 MiB in the mapping of a driver that has no vm_ops */
+static void pt_no_anon(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	struct file *file = pt_open(test, O_RDONLY);
+	unsigned long addr;
+	pmd_t *pmd;
+
+	t->mmap = pt_mmap_no_ops;
+	addr = pt_map(test, PMD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
+			VM_FAULT_SIGBUS);
+	pmd = mm_find_pmd(current->mm, addr);
+	KUNIT_EXPECT_TRUE(test, !pmd || !pmd_trans_huge(*pmd));
+
+	/* A shared mapping of a file that is read-only is not VM_SHARED. */
+	addr = pt_try_map(test, file, PAGE_SIZE, PMD_SIZE, PROT_READ,
+			  MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_TRUE(test, pte_none(pt_pte(addr)));
+}
+
+static int pt_mmap_beyond(struct pfnmap_test *t, struct vm_area_struct *vma)
+{
+	const unsigned long size = vma->vm_end - vma->vm_start;
+	struct kunit *test = t->test;
+
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				remap_pfn_range(vma, vma->vm_start, t->pfns[0],
+						size + 1, vma->vm_page_prot));
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				remap_pfn_range(vma, vma->vm_end, t->pfns[0],
+						PAGE_SIZE, vma->vm_page_prot));
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				remap_pfn_range(vma, vma->vm_start - PAGE_SIZE,
+						t->pfns[0], PAGE_SIZE,
+						vma->vm_page_prot));
+	}
+	KUNIT_EXPECT_EQ(test, 0,
+			remap_pfn_range(vma, vma->vm_start, t->pfns[0], size,
+					vma->vm_page_prot));
+	return 0;
+}
+
+static void pt_remap_beyond(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->mmap = pt_mmap_beyond;
+	addr = pt_map(test, 2 * PAGE_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 4), 2);
+}
+
+/*
+ * Pages in a mapping of pfns
+ */
+
+static int pt_mmap_insert(struct pfnmap_test *t, struct vm_area_struct *vma)
+{
+	struct page *pages[] = { t->pages, t->pages + 1 };
+	struct kunit *test = t->test;
+	unsigned long nr = 2;
+
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
+			vm_insert_pages(vma, vma->vm_start, pages, &nr));
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vm_map_pages(vma, pages, 2));
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vm_map_pages_zero(vma, pages, 2));
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
+			vm_insert_page(vma, vma->vm_start, pages[0]));
+	KUNIT_EXPECT_TRUE(test, vma_is_pfnmap_only(vma));
+	return 0;
+}
+
+static vm_fault_t pt_fault_insert_page(struct vm_fault *vmf)
+{
+	struct pfnmap_test *t = vmf->vma->vm_private_data;
+
+	return vmf_insert_page_mkwrite(vmf, t->pages, true);
+}
+
+static const struct vm_operations_struct pt_ops_fault_insert_page = {
+	.fault = pt_fault_insert_page,
+};
+
+static void pt_insert_pages(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->vm_ops = &pt_ops_fault_insert_page;
+	t->mmap = pt_mmap_insert;
+	addr = pt_map(test, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
+			VM_FAULT_SIGBUS);
+
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2), 0);
+	KUNIT_EXPECT_EQ(test, page_count(t->pages), 1);
+}
+
+static void pt_return_page(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->vm_ops = &pt_ops_fault_page;
+	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
+			VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_FALSE(test, pte_present(pt_pte(addr)));
+
+	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	/* A copy of the page is no page of the driver. */
+	KUNIT_EXPECT_EQ(test, 0, pt_handle_fault(test, addr, FAULT_FLAG_WRITE) &
+				 VM_FAULT_ERROR);
+	KUNIT_EXPECT_TRUE(test, pte_present(pt_pte(addr)));
+	KUNIT_EXPECT_NE(test, pte_pfn(pt_pte(addr)), t->pfns[0]);
+
+	KUNIT_EXPECT_EQ(test, page_count(t->pages), 1);
+}
+
+static void pt_fault_around(struct kunit *test)
+{
+	struct vm_area_struct *vma;
+	struct file *file;
+	struct page *page;
+	unsigned long addr;
+
+	file = shmem_file_setup("pfnmap_kunit", SZ_64K, EMPTY_VMA_FLAGS);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_put_file,
+							   file));
+	page = shmem_read_mapping_page(file->f_mapping, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(page));
+	put_page(page);
+
+	addr = pt_try_map(test, file, SZ_64K, PMD_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	mmap_write_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	vm_flags_set(vma, VM_PFNMAP);
+	mmap_write_unlock(current->mm);
+
+	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, 0, pt_count_present(addr, SZ_64K / PAGE_SIZE));
+}
+
+/*
+ * vmf_insert_pfns()
+ */
+
+static void pt_expect_pte(struct kunit *test, unsigned long addr,
+			  unsigned long pfn, bool write)
+{
+	pte_t pte = pt_pte(addr);
+
+	KUNIT_ASSERT_TRUE(test, pte_present(pte));
+	KUNIT_EXPECT_EQ(test, pte_pfn(pte), pfn);
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		KUNIT_EXPECT_TRUE(test, pte_special(pte));
+	KUNIT_EXPECT_TRUE(test, pte_young(pte));
+	KUNIT_EXPECT_EQ(test, !!pte_write(pte), write);
+	KUNIT_EXPECT_EQ(test, !!pte_dirty(pte), write);
+}
+
+/* From the last pages of one page table to the first ones of the next */
+static void pt_insert_pfns(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	const unsigned long pfns[] = {
+		t->pfns[7], t->pfns[8], t->pfns[9], t->pfns[1], t->pfns[20],
+		t->pfns[3], t->pfns[4], t->pfns[5],
+	};
+	const unsigned int nr = ARRAY_SIZE(pfns);
+	unsigned long map, addr;
+	unsigned int i, write;
+
+	for (write = 0; write <= 1; write++) {
+		map = pt_map(test, 2 * PMD_SIZE,
+			     PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED);
+		addr = map + PMD_SIZE - 3 * PAGE_SIZE;
+
+		/* Is there already, and stays. */
+		KUNIT_EXPECT_EQ(test, pt_insert(map, addr + PAGE_SIZE,
+						t->pfns + 30, 1),
+				VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, pfns, nr),
+				VM_FAULT_NOPAGE);
+		for (i = 0; i < nr; i++)
+			pt_expect_pte(test, addr + i * PAGE_SIZE,
+				      i == 1 ? t->pfns[30] : pfns[i], write);
+		KUNIT_EXPECT_EQ(test, nr, pt_count_present(addr - 4 * PAGE_SIZE,
+							   nr + 8));
+	}
+}
+
+static void pt_insert_pfns_range(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	addr = pt_map(test, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 0),
+			VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 5),
+			VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr + 4 * PAGE_SIZE, t->pfns, 1),
+			VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr - PAGE_SIZE, t->pfns, 2),
+			VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 0);
+	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr + PAGE_SIZE, t->pfns, 3),
+			VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 3);
+}
+
+/* What zaps special entries in a batch leaves none and takes no other. */
+static void pt_zap(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+
+	t->vm_ops = &pt_ops_fault;
+	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	pt_handle_fault(test, addr, 0);
+	pt_handle_fault(test, addr + PT_BLOCK_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
+			2 * PT_BLOCK_PAGES);
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	zap_special_vma_range(vma, addr + PAGE_SIZE, PT_BLOCK_SIZE);
+	zap_special_vma_range(vma, addr, 2 * PAGE_SIZE);
+	mmap_read_unlock(current->mm);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, PT_BLOCK_PAGES + 1), 0);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
+			PT_BLOCK_PAGES - 1);
+}
+
+/*
+ * remap_pages_range()
+ */
+
+static int pt_mmap_pages(struct pfnmap_test *t, struct vm_area_struct *vma)
+{
+	struct page *pages[] = {
+		t->pages + 5, t->pages + 6, t->pages + 1, t->pages + 9,
+	};
+	struct kunit *test = t->test;
+
+	if (vma_test(vma, VMA_SHARED_BIT))
+		KUNIT_EXPECT_EQ(test, -ENXIO, remap_pages_range(vma, pages, 3));
+	return remap_pages_range(vma, pages, 4);
+}
+
+static void pt_remap_pages(struct kunit *test)
+{
+	static const int expected[] = { 5, 6, 1, 9 };
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+	int i;
+
+	t->mmap = pt_mmap_pages;
+	addr = pt_map(test, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, pte_pfn(pt_pte(addr + i * PAGE_SIZE)),
+				t->pfns[expected[i]]);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 4);
+
+	addr = pt_try_map(test, t->file, 4 * PAGE_SIZE, PMD_SIZE,
+			  PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
+}
+
+/*
+ * Populate
+ */
+
+static int pt_madvise(unsigned long addr, unsigned long size, int advice)
+{
+	return do_madvise(current->mm, addr, size, advice);
+}
+
+static void pt_populate(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	const unsigned long size = 3 * PT_BLOCK_SIZE + 2 * PAGE_SIZE;
+	struct page *page;
+	unsigned long addr;
+
+	t->vm_ops = &pt_ops_fault;
+	addr = pt_map(test, size, PROT_READ | PROT_WRITE, MAP_SHARED);
+
+	/* One fault for each page table, and none for what is there. */
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr + PAGE_SIZE, size - PAGE_SIZE,
+					 MADV_POPULATE_READ), 0);
+	KUNIT_EXPECT_EQ(test, t->faults, 4);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, size >> PAGE_SHIFT),
+			size >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, size, MADV_POPULATE_WRITE), 0);
+	KUNIT_EXPECT_EQ(test, t->faults, 4);
+
+	/* Nobody gets a page for all that. */
+	KUNIT_EXPECT_EQ(test, -EFAULT, get_user_pages_unlocked(addr, 1, &page,
+							       0));
+}
+
+static void pt_populate_mmap(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->vm_ops = &pt_ops_fault;
+	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE);
+	KUNIT_EXPECT_EQ(test, t->faults, 2);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
+			2 * PT_BLOCK_PAGES);
+
+	/* mmap() succeeds even if that does not. */
+	t->limit = PT_BLOCK_PAGES;
+	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
+			PT_BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, 0, __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0));
+
+	t->faults = 0;
+	pt_map(test, PT_BLOCK_SIZE, PROT_NONE, MAP_SHARED | MAP_POPULATE);
+	KUNIT_EXPECT_EQ(test, t->faults, 0);
+}
+
+/* The handler drops the lock; the vma may have changed then. */
+static void pt_populate_retry(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->vm_ops = &pt_ops_fault;
+	t->retry = true;
+	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE,
+					 MADV_POPULATE_READ), 0);
+	KUNIT_EXPECT_FALSE(test, t->retry);
+	KUNIT_EXPECT_EQ(test, t->faults, 3);
+
+	t->retry = true;
+	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ,
+		      MAP_SHARED | MAP_POPULATE);
+	KUNIT_EXPECT_FALSE(test, t->retry);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
+			2 * PT_BLOCK_PAGES);
+}
+
+static void pt_populate_errors(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+
+	/* No handler */
+	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
+			-EINVAL);
+
+	t->vm_ops = &pt_ops_fault;
+	t->limit = PT_BLOCK_PAGES;
+	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE,
+					 MADV_POPULATE_READ), -EFAULT);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE,
+					 MADV_POPULATE_WRITE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
+			0);
+
+	addr = pt_map(test, PT_BLOCK_SIZE, PROT_NONE, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
+			-EINVAL);
+	/* Private and writable */
+	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
+			-EINVAL);
+}
+
+static struct kunit_case pfnmap_test_cases[] = {
+	KUNIT_CASE(pt_fork_huge),
+	KUNIT_CASE(pt_fork_zap_huge),
+	KUNIT_CASE(pt_huge_over_table),
+	KUNIT_CASE(pt_page_under_huge),
+	KUNIT_CASE(pt_huge_pud),
+	KUNIT_CASE(pt_no_anon),
+	KUNIT_CASE(pt_remap_beyond),
+	KUNIT_CASE(pt_return_page),
+	KUNIT_CASE(pt_fault_around),
+	KUNIT_CASE(pt_insert_pfns),
+	KUNIT_CASE(pt_insert_pfns_range),
+	KUNIT_CASE(pt_zap),
+	KUNIT_CASE(pt_remap_pages),
+	KUNIT_CASE(pt_populate),
+	KUNIT_CASE(pt_populate_mmap),
+	KUNIT_CASE(pt_populate_retry),
+	KUNIT_CASE(pt_populate_errors),
+	/* These two hit a BUG() in a kernel that does not pass them. */
+	KUNIT_CASE(pt_insert_pages),
+	KUNIT_CASE(pt_insert_cow),
+	{}
+};
+
+static struct kunit_suite pfnmap_test_suite = {
+	.name = "pfnmap",
+	.init = pt_init,
+	.test_cases = pfnmap_test_cases,
+};
+
+kunit_test_suite(pfnmap_test_suite);
+
+MODULE_DESCRIPTION("KUnit tests for mappings of pfns");
+MODULE_LICENSE("GPL");
