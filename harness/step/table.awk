@@ -4,10 +4,10 @@
 BEGIN {
 	# heading:tests:what it means that they pass
 	n = split("mapped:vm_flags:ok private,/read:private_(read_only|none|offset|changed):ok private,/write:private_writable:refused " \
-		"gup,/slow:refuses_gup_slow:refused gup,/fast:refuses_gup_fast:refused pin,/longterm:refuses_(pin|longterm)_:refused " \
+		"gup,/slow:refuses_gup_slow:refused gup,/fast:refuses_gup_fast:refused pin,/longtrm:refuses_(pin|longterm)_:refused " \
 		"vm-,/splice:refuses_vmsplice:refused process,/vm_rw:refuses_process_vm:refused O_,/DIRECT:refuses_o_direct:refused " \
-		"io_,/uring:refuses_io_uring:refused MSG_,/ZEROCOPY:refuses_msg_zerocopy:refused CPU,/access:cpu_access:ok " \
-		"populate,:populated_:ok debug,/ger:(proc_mem|ptrace):ok at~an,/offset:^offset:ok after,/split:munmap_:ok", column, " ")
+		"io_,/uring:refuses_io_uring:refused MSG_,/ZEROCPY:refuses_msg_zerocopy:refused CPU,/access:cpu_access:ok " \
+		"popu-,/late:populated_:ok debug,/ger:(proc_mem|ptrace):ok at~an,/offset:^offset:ok after,/split:munmap_:ok", column, " ")
 	for (i = 1; i <= n; i++) { split(column[i], p, ":"); split(p[1], h, ","); gsub("~", " ", h[1]); top[i] = h[1]; sub("/", "", h[2]); sub_[i] = h[2]; re[i] = p[2]; word[i] = p[3] }
 }
 { sub(/\r$/, ""); sub(/^\[ *[0-9.]+\] /, "") }
