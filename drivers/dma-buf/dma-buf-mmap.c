@@ -375,22 +375,34 @@ struct phys_iter {
 	struct dma_buf *dmabuf;
 	pgoff_t pgoff;			/* the next page of the buffer */
 	unsigned long pfn;		/* its pfn, if @left is not 0 */
-	unsigned long left;		/* pages left in @vec[@cur] */
-	int cur, nr;
+	unsigned long left;		/* pages left of the range it is in */
+	int next, nr;			/* the next range in @vec, and all of them */
 	struct phys_vec vec[32];
 };
 
-static int phys_iter_next_vec(struct phys_iter *iter)
+static int phys_iter_look_up(struct phys_iter *iter)
 {
-	if (++iter->cur >= iter->nr) {
-		iter->nr = get_phys(iter->dmabuf, iter->pgoff, iter->vec,
-				    ARRAY_SIZE(iter->vec));
-		if (iter->nr < 0)
-			return iter->nr;
-		iter->cur = 0;
+	iter->next = 0;
+	iter->nr = get_phys(iter->dmabuf, iter->pgoff, iter->vec,
+			    ARRAY_SIZE(iter->vec));
+
+	return min(iter->nr, 0);
+}
+
+static int phys_iter_next_range(struct phys_iter *iter)
+{
+	const struct phys_vec *vec;
+
+	if (iter->next >= iter->nr) {
+		int err = phys_iter_look_up(iter);
+
+		if (err)
+			return err;
 	}
-	iter->pfn = PHYS_PFN(iter->vec[iter->cur].paddr);
-	iter->left = iter->vec[iter->cur].len >> PAGE_SHIFT;
+
+	vec = &iter->vec[iter->next++];
+	iter->pfn = PHYS_PFN(vec->paddr);
+	iter->left = vec->len >> PAGE_SHIFT;
 
 	if (WARN_ONCE(!iter->left, "%ps returned a range without a page\n",
 		      iter->dmabuf->ops->get_phys))
@@ -402,43 +414,84 @@ static int phys_iter_next_vec(struct phys_iter *iter)
 static int phys_iter_fill(struct phys_iter *iter, unsigned long *pfns,
 			  unsigned int nr)
 {
-	for (unsigned int i = 0; i < nr; i++) {
+	while (nr) {
+		unsigned int n, i;
+
 		if (!iter->left) {
-			int err = phys_iter_next_vec(iter);
+			int err = phys_iter_next_range(iter);
 
 			if (err)
 				return err;
 		}
-		pfns[i] = iter->pfn++;
-		iter->left--;
-		iter->pgoff++;
+
+		n = min(nr, iter->left);
+		for (i = 0; i < n; i++)
+			pfns[i] = iter->pfn + i;
+		pfns += n;
+		nr -= n;
+		iter->pfn += n;
+		iter->left -= n;
+		iter->pgoff += n;
 	}
 
 	return 0;
 }
 
+/* Whether the ranges that were looked up hold this many pages. */
+static bool phys_iter_holds(const struct phys_iter *iter, unsigned long nr_pages)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < iter->nr; i++)
+		len += iter->vec[i].len;
+
+	return len >> PAGE_SHIFT >= nr_pages;
+}
+
+/* The part of the vma that lies in the aligned block around the fault. */
+static unsigned long phys_block(const struct vm_fault *vmf, unsigned long size,
+				unsigned long *addr)
+{
+	const unsigned long begin = ALIGN_DOWN(vmf->address, size);
+	const unsigned long last = min(begin + size - 1, vmf->vma->vm_end - 1);
+
+	*addr = max(begin, vmf->vma->vm_start);
+
+	return ((last - *addr) >> PAGE_SHIFT) + 1;
+}
+
 /*
- * Fill the page table around the fault, as far as the vma goes: an entry more
- * costs much less than a fault.
+ * Fill the page table around the fault: an entry more costs much less than a
+ * fault. Where the memory is in so many ranges that each of them counts, fill an
+ * eighth of it, for the sake of those who want a single page.
  */
 static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
 {
-	const unsigned long begin = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	struct vm_area_struct *vma = vmf->vma;
-	unsigned long addr = max(begin, vma->vm_start);
-	const unsigned long last = min(begin + PMD_SIZE - 1, vma->vm_end - 1);
-	struct phys_iter iter = {
-		.dmabuf = vma_dma_buf(vma),
-		.pgoff = linear_page_index(vma, addr),
-	};
-	unsigned long left = ((last - addr) >> PAGE_SHIFT) + 1;
 	const pgprot_t prot = phys_prot(vma);
-	unsigned long pfns[64];
+	/* Filled before they are read: to clear them takes time in every fault. */
+	unsigned long pfns[64] __uninitialized;
+	struct phys_iter iter __uninitialized;
+	unsigned long addr, left;
+	int err;
+
+	left = phys_block(vmf, PMD_SIZE, &addr);
+	iter.dmabuf = vma_dma_buf(vma);
+	iter.pgoff = linear_page_index(vma, addr);
+	iter.left = 0;
+	err = phys_iter_look_up(&iter);
+	if (err)
+		return phys_fault_error(err);
+
+	if (!phys_iter_holds(&iter, left)) {
+		left = phys_block(vmf, PMD_SIZE / 8, &addr);
+		iter.pgoff = linear_page_index(vma, addr);
+		iter.nr = 0;
+	}
 
 	while (left) {
 		unsigned int nr = min(left, ARRAY_SIZE(pfns));
 		vm_fault_t ret;
-		int err;
 
 		err = phys_iter_fill(&iter, pfns, nr);
 		if (err)
@@ -582,9 +635,8 @@ static int check_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 		     struct mm_walk *walk)
 {
 	pmd_t val = pmdp_get_lockless(pmd);
-	pte_t *start_pte, *pte;
+	pte_t *start_pte, *pte, *end;
 	spinlock_t *ptl;
-	int ret = 0;
 
 	walk->action = ACTION_CONTINUE;
 
@@ -595,15 +647,16 @@ static int check_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 	if (!start_pte)
 		return 0;
 
-	for (pte = start_pte; addr < next && !ret; pte++, addr += PAGE_SIZE) {
+	end = start_pte + ((next - addr) >> PAGE_SHIFT);
+	for (pte = start_pte; pte < end; pte++) {
 		pte_t entry = ptep_get(pte);
 
-		if (!pte_none(entry) && !pte_special(entry))
-			ret = -EINVAL;
+		if (!pte_special(entry) && !pte_none(entry))
+			break;
 	}
 	pte_unmap_unlock(start_pte, ptl);
 
-	return ret;
+	return pte < end ? -EINVAL : 0;
 }
 
 static const struct mm_walk_ops check_walk_ops = {

@@ -24,6 +24,14 @@
 #include "../internal.h"
 #include "../vma.h"
 
+/* To sparse, vm_fault_t is a type of its own. */
+#define PT_EXPECT_FAULT(test, got, want)				\
+	KUNIT_EXPECT_EQ(test, (__force unsigned int)(got),		\
+			(__force unsigned int)(want))
+#define PT_ASSERT_FAULT(test, got, want)				\
+	KUNIT_ASSERT_EQ(test, (__force unsigned int)(got),		\
+			(__force unsigned int)(want))
+
 MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 
 #define PT_BLOCK_PAGES	PTRS_PER_PTE
@@ -297,7 +305,7 @@ static unsigned long pt_map_huge(struct kunit *test)
 	mmap_read_lock(current->mm);
 	ret = pt_insert_pmd(addr, t->pfns[0], true);
 	mmap_read_unlock(current->mm);
-	KUNIT_ASSERT_EQ(test, ret, VM_FAULT_NOPAGE);
+	PT_ASSERT_FAULT(test, ret, VM_FAULT_NOPAGE);
 	KUNIT_ASSERT_TRUE(test, pmd_special(*mm_find_pmd(current->mm, addr)));
 
 	return addr;
@@ -447,12 +455,14 @@ static void pt_huge_over_table(struct kunit *test)
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
-	KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma, addr, t->pfns[3]),
-			VM_FAULT_NOPAGE);
+	PT_EXPECT_FAULT(test,
+			vmf_insert_pfn(vma, addr, t->pfns[3]), VM_FAULT_NOPAGE);
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, pt_insert_pmd(addr, t->pfns[0], true),
+		PT_EXPECT_FAULT(test,
+				pt_insert_pmd(addr, t->pfns[0], true),
 				VM_FAULT_NOPAGE);
-		KUNIT_EXPECT_EQ(test, pt_insert_pmd(addr, t->pfns[0], false),
+		PT_EXPECT_FAULT(test,
+				pt_insert_pmd(addr, t->pfns[0], false),
 				VM_FAULT_NOPAGE);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
@@ -470,12 +480,12 @@ static void pt_page_under_huge(struct kunit *test)
 	addr = pt_map_huge(test);
 
 	mmap_read_lock(current->mm);
-	KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma_lookup(current->mm, addr),
-					     addr, t->pfns[3]),
+	PT_EXPECT_FAULT(test,
+			vmf_insert_pfn(vma_lookup(current->mm, addr), addr, t->pfns[3]),
 			VM_FAULT_NOPAGE);
 	mmap_read_unlock(current->mm);
-	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 4),
-			VM_FAULT_NOPAGE);
+	PT_EXPECT_FAULT(test,
+			pt_insert(addr, addr, t->pfns, 4), VM_FAULT_NOPAGE);
 
 	KUNIT_EXPECT_TRUE(test, pmd_special(*mm_find_pmd(current->mm, addr)));
 }
@@ -512,7 +522,7 @@ static void pt_huge_pud(struct kunit *test)
 	mmap_read_lock(current->mm);
 	ret = pt_insert_pud(addr, pfn);
 	mmap_read_unlock(current->mm);
-	KUNIT_ASSERT_EQ(test, ret, VM_FAULT_NOPAGE);
+	PT_ASSERT_FAULT(test, ret, VM_FAULT_NOPAGE);
 	pud = pt_alloc_pud(current->mm, addr);
 	KUNIT_ASSERT_TRUE(test, pud_trans_huge(*pud));
 
@@ -520,8 +530,8 @@ static void pt_huge_pud(struct kunit *test)
 
 	/* A small entry finds its place taken. */
 	mmap_read_lock(current->mm);
-	KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma_lookup(current->mm, addr),
-					     addr + PMD_SIZE, t->pfns[0]),
+	PT_EXPECT_FAULT(test,
+			vmf_insert_pfn(vma_lookup(current->mm, addr), addr + PMD_SIZE, t->pfns[0]),
 			VM_FAULT_NOPAGE);
 	mmap_read_unlock(current->mm);
 
@@ -549,15 +559,17 @@ static void pt_insert_cow(struct kunit *test)
 	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 1),
+		PT_EXPECT_FAULT(test,
+				pt_insert(addr, addr, t->pfns, 1),
 				VM_FAULT_SIGBUS);
 		mmap_read_lock(current->mm);
 		vma = vma_lookup(current->mm, addr);
-		KUNIT_EXPECT_EQ(test, vmf_insert_pfn(vma, addr, t->pfns[0]),
+		PT_EXPECT_FAULT(test,
+				vmf_insert_pfn(vma, addr, t->pfns[0]),
 				VM_FAULT_SIGBUS);
 		if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
-			KUNIT_EXPECT_EQ(test, pt_insert_pmd(addr, t->pfns[0],
-							    false),
+			PT_EXPECT_FAULT(test,
+					pt_insert_pmd(addr, t->pfns[0], false),
 					VM_FAULT_SIGBUS);
 		mmap_read_unlock(current->mm);
 	}
@@ -582,8 +594,9 @@ static void pt_no_anon(struct kunit *test)
 
 	t->mmap = pt_mmap_no_ops;
 	addr = pt_map(test, PMD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test,
+			pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
 			VM_FAULT_SIGBUS);
 	pmd = mm_find_pmd(current->mm, addr);
 	KUNIT_EXPECT_TRUE(test, !pmd || !pmd_trans_huge(*pmd));
@@ -592,7 +605,7 @@ static void pt_no_anon(struct kunit *test)
 	addr = pt_try_map(test, file, PAGE_SIZE, PMD_SIZE, PROT_READ,
 			  MAP_SHARED);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_TRUE(test, pte_none(pt_pte(addr)));
 }
 
@@ -668,7 +681,8 @@ static void pt_insert_pages(struct kunit *test)
 	t->vm_ops = &pt_ops_fault_insert_page;
 	t->mmap = pt_mmap_insert;
 	addr = pt_map(test, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
+	PT_EXPECT_FAULT(test,
+			pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
 			VM_FAULT_SIGBUS);
 
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2), 0);
@@ -682,16 +696,17 @@ static void pt_return_page(struct kunit *test)
 
 	t->vm_ops = &pt_ops_fault_page;
 	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test,
+			pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
 			VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_FALSE(test, pte_present(pt_pte(addr)));
 
 	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
 	/* A copy of the page is no page of the driver. */
-	KUNIT_EXPECT_EQ(test, 0, pt_handle_fault(test, addr, FAULT_FLAG_WRITE) &
-				 VM_FAULT_ERROR);
+	KUNIT_EXPECT_FALSE(test, !!(pt_handle_fault(test, addr, FAULT_FLAG_WRITE) &
+				    VM_FAULT_ERROR));
 	KUNIT_EXPECT_TRUE(test, pte_present(pt_pte(addr)));
 	KUNIT_EXPECT_NE(test, pte_pfn(pt_pte(addr)), t->pfns[0]);
 
@@ -720,7 +735,7 @@ static void pt_fault_around(struct kunit *test)
 	vm_flags_set(vma, VM_PFNMAP);
 	mmap_write_unlock(current->mm);
 
-	KUNIT_EXPECT_EQ(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_EQ(test, 0, pt_count_present(addr, SZ_64K / PAGE_SIZE));
 }
 
@@ -760,10 +775,11 @@ static void pt_insert_pfns(struct kunit *test)
 		addr = map + PMD_SIZE - 3 * PAGE_SIZE;
 
 		/* Is there already, and stays. */
-		KUNIT_EXPECT_EQ(test, pt_insert(map, addr + PAGE_SIZE,
-						t->pfns + 30, 1),
+		PT_EXPECT_FAULT(test,
+				pt_insert(map, addr + PAGE_SIZE, t->pfns + 30, 1),
 				VM_FAULT_NOPAGE);
-		KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, pfns, nr),
+		PT_EXPECT_FAULT(test,
+				pt_insert(addr, addr, pfns, nr),
 				VM_FAULT_NOPAGE);
 		for (i = 0; i < nr; i++)
 			pt_expect_pte(test, addr + i * PAGE_SIZE,
@@ -779,16 +795,19 @@ static void pt_insert_pfns_range(struct kunit *test)
 	unsigned long addr;
 
 	addr = pt_map(test, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 0),
+	PT_EXPECT_FAULT(test,
+			pt_insert(addr, addr, t->pfns, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test,
+			pt_insert(addr, addr, t->pfns, 5), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test,
+			pt_insert(addr, addr + 4 * PAGE_SIZE, t->pfns, 1),
 			VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr, t->pfns, 5),
-			VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr + 4 * PAGE_SIZE, t->pfns, 1),
-			VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr - PAGE_SIZE, t->pfns, 2),
+	PT_EXPECT_FAULT(test,
+			pt_insert(addr, addr - PAGE_SIZE, t->pfns, 2),
 			VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 0);
-	KUNIT_EXPECT_EQ(test, pt_insert(addr, addr + PAGE_SIZE, t->pfns, 3),
+	PT_EXPECT_FAULT(test,
+			pt_insert(addr, addr + PAGE_SIZE, t->pfns, 3),
 			VM_FAULT_NOPAGE);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 3);
 }
