@@ -107,5 +107,5 @@ warnings_of() {
 		-e 's/^\([^ :]*\.[chS]\):[0-9]*:\([0-9]*:\)\{0,1\} \(.*\(warning\|error\): .*\)$/\1: \3/p' | sort
 }
 
-# variants PREFIX: the exporters of the selftest whose names begin with it
-variants() { sed -n "s/^EXPORTER(\\($1[a-z0-9_]*\\)).*/\\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }
+# variants OPTION PREFIX: the exporters of the selftest whose names begin with it, as options for it
+variants() { sed -n "s/^EXPORTER(\\($2[a-z0-9_]*\\)).*/$1 \\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }

@@ -554,13 +554,8 @@ static vm_fault_t dma_buf_phys_huge_fault(struct vm_fault *vmf,
 	return phys_fault_pages(vmf);
 }
 
-static vm_fault_t dma_buf_phys_fault(struct vm_fault *vmf)
-{
-	return phys_fault_pages(vmf);
-}
-
 static const struct vm_operations_struct dma_buf_phys_vm_ops = {
-	.fault = dma_buf_phys_fault,
+	.fault = phys_fault_pages,
 	.huge_fault = dma_buf_phys_huge_fault,
 	.access = dma_buf_vm_access,
 };
@@ -604,7 +599,6 @@ int dma_buf_mmap_desc(struct dma_buf *dmabuf, struct vm_area_desc *desc)
 	vma_desc_set_flags(desc, VMA_PFNMAP_BIT, VMA_DONTEXPAND_BIT,
 			   VMA_DONTDUMP_BIT);
 	desc->vm_ops = &dma_buf_phys_vm_ops;
-	desc->private_data = NULL;
 
 	return 0;
 }
