@@ -19,6 +19,8 @@ DEBUG=${DEBUG:-}
 me=$(basename "$0")
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
+# list WORDS: in lines that a terminal shows whole
+list() { echo; echo "$1" | paste -sd' ' | fold -s -w 96 | sed 's/^/  /'; }
 die() { printf '%s: error: %s\n' "$me" "$*" >&2; exit 1; }
 
 case $BASE in
@@ -47,6 +49,10 @@ topic_needs() {
 
 ARCHFILE=$TOP/harness/arch/$ARCH
 [ -f "$ARCHFILE" ] || die "ARCH=$ARCH: no such architecture here; there is: $(cd "$TOP/harness/arch" && echo *)"
+
+TOPIC=${TOPIC:-}
+[ -z "$TOPIC" ] || topics | grep -qxF "$TOPIC" ||
+	die "TOPIC=$TOPIC: no such topic; there is:$(list "$(topics)")"
 
 # A user's own kernel gets a directory of its own beside Debian's
 if [ -n "$KERNEL" ]; then
@@ -89,6 +95,27 @@ need_space() {
 	_free=$(df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }')
 	[ "$_free" -ge "$2" ] || die "$3 needs $2 MiB in $1, $_free MiB are free"
 }
+
+# patch_part PART FILE: of a patch of the queue, head (mail header), body (message), notes (below the
+# "---"), overlay (names of the files that it adds), or diff; without blank lines around it
+patch_part() {
+	awk -v want="$1" '
+	BEGIN { now = "head" }
+	now == "head" && /^$/ { now = "body"; next }
+	now == "body" && /^---$/ { now = "notes"; next }
+	now == "notes" && /^(diff --git |--- )/ { now = "diff" }
+	now == "notes" && /^Overlay: / { if (want == "overlay") print substr($0, 10); next }
+	now != want { next }
+	want == "diff" { print; next }
+	/^$/ { blank = blank "\n"; next }
+	{ printf "%s%s\n", any ? blank : "", $0; any = 1; blank = "" }' "$2"
+}
+# patch_field FIELD FILE: one field of its mail header
+patch_field() {
+	patch_part head "$2" | awk -v f="$1: " 'on && /^[ \t]/ { sub(/^[ \t]+/, " "); printf "%s", $0; next }
+	{ on = 0 } index($0, f) == 1 { on = 1; printf "%s", substr($0, length(f) + 1) }'
+}
+patch_subject() { patch_field Subject "$1" | sed 's/^\[[^]]*\] *//'; }
 
 # One line per result in build/results; the last line of make test counts them
 result() { printf '%s %s\n' "$1" "$2" | tee -a "$RESULTS" >&2; }
