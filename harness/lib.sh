@@ -68,7 +68,9 @@ LINUX=$WORK/linux
 GUEST=$WORK/guest-$ARCH
 LOGS=$TOP/build/logs/$(basename "$WORK")
 RESULTS=$TOP/build/results
-mkdir -p "$WORK" "$LOGS"
+
+# Nothing is made before the arguments are checked: what comes first and makes something calls this
+make_dirs() { mkdir -p "$WORK" "$LOGS"; }
 
 # lock NAME: of several makes in this directory, the others wait here until this script ends
 lock() {
