@@ -87,7 +87,7 @@ obj_dir() { echo "$WORK/obj-$ARCH${1:+-$1}${DEBUG:+-debug}"; }
 
 # The kernel's make, with nothing of ours in its environment
 kmake() {
-	env -u BASE -u KERNEL -u BASELINE -u DEBUG -u FORCE -u FROM -u RANGE -u TOPIC -u FILE -u KVM -u JOBS \
+	env -u BASE -u KERNEL -u BASELINE -u DEBUG -u FORCE -u FROM -u RANGE -u TOPIC -u FILE -u KVM -u JOBS -u T -u S \
 		ARCH="$ARCH" KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host \
 		KBUILD_BUILD_TIMESTAMP=@0 make "$@"
 }
