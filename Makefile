@@ -1,28 +1,48 @@
 # SPDX-License-Identifier: GPL-2.0
-# The front door. Every target is a small script in harness/; everything made goes to build/.
+# The front door. Every target is a small script in harness/, whose third line is its help; everything
+# made goes to build/. What stands behind ## is printed by make help.
 
+targets := demo test bench topics series check-series check check-driver compile-matrix
+targets += tree image shell kunit selftests i915 refresh clean
+
+## BASE=mainline        the queue: patches/BASE
 BASE ?= mainline
-ARCH ?= x86_64
+## KERNEL=/path         use this kernel tree instead of Debian's; it is copied, never modified
 KERNEL ?=
+## ARCH=x86_64          the architecture to build and boot
+ARCH ?= x86_64
+## BASELINE=1           the unpatched kernel
 BASELINE ?=
+## TOPIC=name           series, check-series: this topic only
+TOPIC ?=
+## S=exporter           selftests: this exporter only
+S ?=
+## T=name               selftests: this test only; kunit: this suite, or suite.test, with * and ?
+T ?=
+## JOBS=n               parallel jobs (default: as many as processors)
 JOBS ?=
+## KVM=auto|no          auto: use KVM after a short proof that it works (default); no: never
 KVM ?= auto
+## DEBUG=1              kernels with lock, page table and address checks; slow, elsewhere in build/
 DEBUG ?=
-FORCE ?=
+## LONG=1               bench: also the curves to 1 GiB
 LONG ?=
+## FORCE=1              tree: throw away edits made in build/BASE/linux
+FORCE ?=
+# see the targets that take them
 FROM ?=
 RANGE ?=
-TOPIC ?=
 FILE ?=
-export BASE ARCH KERNEL BASELINE JOBS KVM DEBUG FORCE LONG FROM RANGE TOPIC FILE
-
-targets := demo test bench topics series check-series tree image shell check check-driver compile-matrix refresh kunit i915 selftests clean
+export BASE KERNEL ARCH BASELINE TOPIC S T JOBS KVM DEBUG LONG FORCE FROM RANGE FILE
 
 .PHONY: help $(targets)
 .NOTPARALLEL:
 
 help:
-	@cat harness/help.txt
+	@echo 'A dma-buf mapping is never ordinary memory: kernel patches, and what builds and tests them.'; echo
+	@for t in $(targets); do sed -n "3s/^# $$t: /$$t: /p" harness/$$t; done | sed 's/:/ /' | \
+		awk '{ t = $$1; sub(/^[^ ]+ +/, ""); printf "  make %-15s %s\n", t, $$0 }'
+	@echo; sed -n 's/^## /  /p' Makefile
 
 $(targets):
 	@harness/$@
