@@ -19,6 +19,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
+#include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/pagewalk.h>
@@ -54,7 +55,8 @@ int dma_buf_mmap_check_size(const struct dma_buf *dmabuf, pgoff_t pgoff,
  * @nr_ranges: number of ranges
  * @max_ranges: number of ranges there is room for
  * @ranges: sorted by @pgoff, the page of the buffer at which a range begins. It
- *	    ends where the next one begins, the last one at @nr_pages.
+ *	    ends where the next one begins. The last one is followed by an entry
+ *	    of which only @pgoff has a meaning.
  */
 struct dma_buf_phys_table {
 	pgoff_t nr_pages;
@@ -63,7 +65,7 @@ struct dma_buf_phys_table {
 	struct {
 		pgoff_t pgoff;
 		phys_addr_t paddr;
-	} ranges[] __counted_by(max_ranges);
+	} ranges[];
 };
 
 /**
@@ -81,7 +83,8 @@ struct dma_buf_phys_table *dma_buf_phys_table_alloc(unsigned long max_ranges)
 {
 	struct dma_buf_phys_table *table;
 
-	table = kvmalloc_flex(*table, ranges, max_ranges);
+	/* One more for the end. */
+	table = kvmalloc_flex(*table, ranges, max_ranges + 1);
 	if (!table)
 		return NULL;
 
@@ -123,6 +126,7 @@ int dma_buf_phys_table_add(struct dma_buf_phys_table *table, phys_addr_t paddr,
 		table->nr_ranges++;
 	}
 	table->nr_pages += nr_pages;
+	table->ranges[table->nr_ranges].pgoff = table->nr_pages;
 
 	return 0;
 }
@@ -164,19 +168,21 @@ int dma_buf_phys_from_table(const struct dma_buf_phys_table *table,
 			    unsigned int nr)
 {
 	unsigned long slot = phys_table_search(table, pgoff);
+	unsigned int n = min(nr, table->nr_ranges - slot);
+	phys_addr_t skip;
 	unsigned int i;
 
-	for (i = 0; i < nr && slot < table->nr_ranges; i++, slot++) {
-		pgoff_t skip = pgoff - table->ranges[slot].pgoff;
-		pgoff_t end = slot + 1 < table->nr_ranges ?
-			      table->ranges[slot + 1].pgoff : table->nr_pages;
-
-		vec[i].paddr = table->ranges[slot].paddr + PFN_PHYS(skip);
-		vec[i].len = (end - pgoff) << PAGE_SHIFT;
-		pgoff = end;
+	for (i = 0; i < n; i++) {
+		vec[i].paddr = table->ranges[slot + i].paddr;
+		vec[i].len = PFN_PHYS(table->ranges[slot + i + 1].pgoff -
+				      table->ranges[slot + i].pgoff);
 	}
+	/* The first one may begin before @pgoff. */
+	skip = PFN_PHYS(pgoff - table->ranges[slot].pgoff);
+	vec[0].paddr += skip;
+	vec[0].len -= skip;
 
-	return i;
+	return n;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_phys_from_table, "DMA_BUF");
 
@@ -370,82 +376,73 @@ static pgprot_t phys_prot(const struct vm_area_struct *vma)
 	return vma->vm_page_prot;
 }
 
-/* Goes through a buffer page by page. */
+/* Goes through a buffer, from @pgoff on. */
 struct phys_iter {
 	struct dma_buf *dmabuf;
-	pgoff_t pgoff;			/* the next page of the buffer */
-	unsigned long pfn;		/* its pfn, if @left is not 0 */
-	unsigned long left;		/* pages left of the range it is in */
+	pgoff_t pgoff;			/* page of the buffer after those in @vec */
 	int next, nr;			/* the next range in @vec, and all of them */
-	struct phys_vec vec[32];
+	struct phys_vec vec[32];	/* the next one begins with the next page */
 };
 
 static int phys_iter_look_up(struct phys_iter *iter)
 {
+	int i;
+
 	iter->next = 0;
 	iter->nr = get_phys(iter->dmabuf, iter->pgoff, iter->vec,
 			    ARRAY_SIZE(iter->vec));
 
-	return min(iter->nr, 0);
-}
-
-static int phys_iter_next_range(struct phys_iter *iter)
-{
-	const struct phys_vec *vec;
-
-	if (iter->next >= iter->nr) {
-		int err = phys_iter_look_up(iter);
-
-		if (err)
-			return err;
+	for (i = 0; i < iter->nr; i++) {
+		if (WARN_ONCE(iter->vec[i].len < PAGE_SIZE,
+			      "%ps returned a range without a page\n",
+			      iter->dmabuf->ops->get_phys))
+			return -EINVAL;
+		iter->pgoff += iter->vec[i].len >> PAGE_SHIFT;
 	}
 
-	vec = &iter->vec[iter->next++];
-	iter->pfn = PHYS_PFN(vec->paddr);
-	iter->left = vec->len >> PAGE_SHIFT;
-
-	if (WARN_ONCE(!iter->left, "%ps returned a range without a page\n",
-		      iter->dmabuf->ops->get_phys))
-		return -EINVAL;
-
-	return 0;
+	return min(iter->nr, 0);
 }
 
 static int phys_iter_fill(struct phys_iter *iter, unsigned long *pfns,
 			  unsigned int nr)
 {
 	while (nr) {
+		struct phys_vec *vec;
 		unsigned int n, i;
+		unsigned long pfn;
 
-		if (!iter->left) {
-			int err = phys_iter_next_range(iter);
+		if (iter->next == iter->nr) {
+			int err = phys_iter_look_up(iter);
 
 			if (err)
 				return err;
 		}
 
-		n = min(nr, iter->left);
+		vec = &iter->vec[iter->next];
+		pfn = PHYS_PFN(vec->paddr);
+		n = min(nr, vec->len >> PAGE_SHIFT);
 		for (i = 0; i < n; i++)
-			pfns[i] = iter->pfn + i;
+			pfns[i] = pfn + i;
 		pfns += n;
 		nr -= n;
-		iter->pfn += n;
-		iter->left -= n;
-		iter->pgoff += n;
+		vec->paddr += PFN_PHYS(n);
+		vec->len -= (size_t)n << PAGE_SHIFT;
+		if (!vec->len)
+			iter->next++;
 	}
 
 	return 0;
 }
 
-/* Whether the ranges that were looked up hold this many pages. */
-static bool phys_iter_holds(const struct phys_iter *iter, unsigned long nr_pages)
+/* Where caches alias, the mapping is to show what the kernel wrote. */
+static void phys_flush_dcache(const unsigned long *pfns, unsigned int nr)
 {
-	size_t len = 0;
+	if (!ARCH_IMPLEMENTS_FLUSH_DCACHE_PAGE)
+		return;
 
-	for (int i = 0; i < iter->nr; i++)
-		len += iter->vec[i].len;
-
-	return len >> PAGE_SHIFT >= nr_pages;
+	for (unsigned int i = 0; i < nr; i++)
+		if (pfn_valid(pfns[i]))
+			flush_dcache_page(pfn_to_page(pfns[i]));
 }
 
 /* The part of the vma that lies in the aligned block around the fault. */
@@ -462,8 +459,8 @@ static unsigned long phys_block(const struct vm_fault *vmf, unsigned long size,
 
 /*
  * Fill the page table around the fault: an entry more costs much less than a
- * fault. Where the memory is in so many ranges that each of them counts, fill an
- * eighth of it, for the sake of those who want a single page.
+ * fault. Where the memory is in so many ranges that each of them counts, fill a
+ * quarter of it, for the sake of those who want a single page.
  */
 static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
 {
@@ -473,18 +470,19 @@ static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
 	unsigned long pfns[64] __uninitialized;
 	struct phys_iter iter __uninitialized;
 	unsigned long addr, left;
+	pgoff_t first;
 	int err;
 
 	left = phys_block(vmf, PMD_SIZE, &addr);
+	first = linear_page_index(vma, addr);
 	iter.dmabuf = vma_dma_buf(vma);
-	iter.pgoff = linear_page_index(vma, addr);
-	iter.left = 0;
+	iter.pgoff = first;
 	err = phys_iter_look_up(&iter);
 	if (err)
 		return phys_fault_error(err);
 
-	if (!phys_iter_holds(&iter, left)) {
-		left = phys_block(vmf, PMD_SIZE / 8, &addr);
+	if (iter.pgoff - first < left) {
+		left = phys_block(vmf, PMD_SIZE / 4, &addr);
 		iter.pgoff = linear_page_index(vma, addr);
 		iter.nr = 0;
 	}
@@ -496,6 +494,7 @@ static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
 		err = phys_iter_fill(&iter, pfns, nr);
 		if (err)
 			return phys_fault_error(err);
+		phys_flush_dcache(pfns, nr);
 		ret = vmf_insert_pfns(vmf, addr, pfns, nr, prot);
 		if (ret != VM_FAULT_NOPAGE)
 			return ret;
@@ -542,16 +541,10 @@ static vm_fault_t dma_buf_phys_huge_fault(struct vm_fault *vmf,
 {
 	unsigned long pfn;
 
-	/* With a page table there already, ->fault is going to be called. */
-	if (order != PMD_ORDER || !pmd_none(pmdp_get_lockless(vmf->pmd)))
+	if (order != PMD_ORDER || !phys_huge_pfn(vmf, &pfn))
 		return VM_FAULT_FALLBACK;
 
-	if (phys_huge_pfn(vmf, &pfn))
-		return vmf_insert_pfn_pmd(vmf, pfn,
-					  vmf->vma->vm_flags & VM_WRITE);
-
-	/* Right here, as ->fault needs the mmap lock and this does not. */
-	return phys_fault_pages(vmf);
+	return vmf_insert_pfn_pmd(vmf, pfn, vmf->vma->vm_flags & VM_WRITE);
 }
 
 static const struct vm_operations_struct dma_buf_phys_vm_ops = {
@@ -559,6 +552,39 @@ static const struct vm_operations_struct dma_buf_phys_vm_ops = {
 	.huge_fault = dma_buf_phys_huge_fault,
 	.access = dma_buf_vm_access,
 };
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/**
+ * dma_buf_phys_get_unmapped_area - find an address that huge entries fit
+ * @file: the dma-buf's file
+ * @addr: where user space would like to have the mapping, or 0
+ * @len: bytes to map
+ * @pgoff: first page of the buffer to map
+ * @flags: flags of mmap()
+ *
+ * A huge entry needs an address that is as aligned as the memory. The memory
+ * may begin anywhere, so its physical address stands in for the offset.
+ *
+ * Return: the address, or a negative errno.
+ */
+unsigned long dma_buf_phys_get_unmapped_area(struct file *file,
+					     unsigned long addr,
+					     unsigned long len,
+					     unsigned long pgoff,
+					     unsigned long flags)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	struct phys_vec vec __uninitialized;
+
+	/* mmap() is going to fail if this is beyond the buffer. */
+	if (len >= PMD_SIZE && pgoff < dmabuf->size >> PAGE_SHIFT &&
+	    dmabuf->ops->get_phys(dmabuf, pgoff, &vec, 1) == 1 &&
+	    vec.len >= PMD_SIZE)
+		pgoff = PHYS_PFN(vec.paddr);
+
+	return thp_get_unmapped_area(file, addr, len, pgoff, flags);
+}
+#endif
 
 /*
  * What is written to a private mapping is anonymous memory, which
@@ -734,9 +760,9 @@ static int refuse_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 		       const char *rule)
 {
 	trace_dma_buf_mmap_refused(dmabuf, vma, rule);
-	pr_err_ratelimited("exporter %s: mmap refused, breaks rule %s (vm_flags %pGv, mmap %ps), see Documentation/driver-api/dma-buf-mmap.rst\n",
-			   dmabuf->exp_name, rule, &vma->vm_flags,
-			   dmabuf->ops->mmap);
+	pr_err_ratelimited("exporter %s, owner %s: mmap refused, breaks rule %s (vm_flags %pGv, mmap %ps), see Documentation/driver-api/dma-buf-mmap.rst\n",
+			   dmabuf->exp_name, module_name(dmabuf->owner), rule,
+			   &vma->vm_flags, dmabuf->ops->mmap);
 	/* Anybody who can open the exporter's device gets here. */
 	WARN_ON_ONCE(IS_ENABLED(CONFIG_DMABUF_DEBUG));
 

@@ -9,6 +9,11 @@ struct dma_buf;
 int dma_buf_mmap_check_size(const struct dma_buf *dmabuf, pgoff_t pgoff,
 			    unsigned long nr_pages);
 int dma_buf_mmap_desc(struct dma_buf *dmabuf, struct vm_area_desc *desc);
+unsigned long dma_buf_phys_get_unmapped_area(struct file *file,
+					     unsigned long addr,
+					     unsigned long len,
+					     unsigned long pgoff,
+					     unsigned long flags);
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
 #endif /* __DMA_BUF_MMAP_H */

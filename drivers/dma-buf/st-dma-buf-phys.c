@@ -542,6 +542,39 @@ static void test_huge(struct kunit *test)
 	test_buf_expect_released(test, buf);
 }
 
+/* Memory that begins in the middle of a huge page. */
+static int phys_late(struct test_buf *buf, pgoff_t pgoff, struct phys_vec *vec,
+		     unsigned int nr)
+{
+	vec->paddr = page_to_phys(buf->pages[3]) + PFN_PHYS(pgoff);
+	vec->len = PFN_PHYS(buf->nr - 3 - pgoff);
+
+	return 1;
+}
+
+/* Without a hint, a mapping lies where huge entries fit the memory. */
+static void test_huge_address(struct kunit *test)
+{
+	static const struct test_exporter exp = {
+		"begins late", .ranges = big, .get_phys = phys_late,
+		.needs = NEEDS_PMD,
+	};
+	struct test_buf *buf = test_buf_create(test, &exp);
+	struct dma_buf_probe_entry entry;
+	unsigned long addr;
+
+	addr = vm_mmap(buf->dmabuf->file, 0, buf->nr * PAGE_SIZE, RW,
+		       MAP_SHARED, 0);
+	ASSERT_MAPPED(test, addr);
+	KUNIT_EXPECT_EQ(test, addr % PMD_SIZE,
+			page_to_phys(buf->pages[3]) % PMD_SIZE);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + PMD_SIZE, false), 0);
+	KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(addr + PMD_SIZE, &entry), 0);
+	KUNIT_EXPECT_EQ(test, entry.size, PMD_SIZE);
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
 /* A huge entry that is cut goes, and what is left of it comes back as ptes. */
 static void test_huge_split(struct kunit *test)
 {
@@ -743,6 +776,7 @@ static struct kunit_case phys_cases[] = {
 	KUNIT_CASE_PARAM(test_error, faulting_gen_params),
 	KUNIT_CASE_PARAM(test_liar, liars_gen_params),
 	KUNIT_CASE_PARAM(test_huge, huges_gen_params),
+	KUNIT_CASE(test_huge_address),
 	KUNIT_CASE(test_huge_split),
 	KUNIT_CASE(test_huge_table_there),
 	KUNIT_CASE(test_decrypted),

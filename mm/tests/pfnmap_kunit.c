@@ -21,6 +21,11 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#ifdef CONFIG_X86_PAT
+#include <asm/memtype.h>
+#include <asm/set_memory.h>
+#endif
+
 #include "../internal.h"
 #include "../vma.h"
 
@@ -789,6 +794,42 @@ static void pt_insert_pfns(struct kunit *test)
 	}
 }
 
+#ifdef CONFIG_X86_PAT
+static void pt_set_wb(void *page)
+{
+	set_memory_wb((unsigned long)page, 1);
+}
+
+/* The memory type is that of the pages, not that of the vma. */
+static void pt_insert_pfns_type(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr = pt_map(test, PMD_SIZE, PROT_READ, MAP_SHARED);
+	unsigned int i;
+
+	if (!pat_enabled())
+		kunit_skip(test, "no page attribute table");
+
+	for (i = 4; i <= 5; i++) {
+		void *page = page_address(t->pages + i);
+
+		KUNIT_ASSERT_EQ(test, 0, set_memory_wc((unsigned long)page, 1));
+		KUNIT_ASSERT_EQ(test, 0,
+				kunit_add_action_or_reset(test, pt_set_wb, page));
+	}
+
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns + 2, 2),
+			VM_FAULT_NOPAGE);
+	PT_EXPECT_FAULT(test,
+			pt_insert(addr, addr + 2 * PAGE_SIZE, t->pfns + 4, 2),
+			VM_FAULT_NOPAGE);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test,
+				pgprot2cachemode(pte_pgprot(pt_pte(addr + i * PAGE_SIZE))),
+				i < 2 ? _PAGE_CACHE_MODE_WB : _PAGE_CACHE_MODE_WC);
+}
+#endif
+
 static void pt_insert_pfns_range(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
@@ -992,6 +1033,9 @@ static struct kunit_case pfnmap_test_cases[] = {
 	KUNIT_CASE(pt_fault_around),
 	KUNIT_CASE(pt_insert_pfns),
 	KUNIT_CASE(pt_insert_pfns_range),
+#ifdef CONFIG_X86_PAT
+	KUNIT_CASE(pt_insert_pfns_type),
+#endif
 	KUNIT_CASE(pt_zap),
 	KUNIT_CASE(pt_remap_pages),
 	KUNIT_CASE(pt_populate),
