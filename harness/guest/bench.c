@@ -51,6 +51,7 @@
 #define REPEATS		3
 #define MAX_SIZES	12
 #define NOT_BROKEN	-1
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 /* Nothing else is there; a huge entry can begin at the first, not at the second. */
 #define EVEN_ADDRESS	((char *)0x200000000000)
 #define ODD_ADDRESS	((char *)0x200000001000)
@@ -65,6 +66,8 @@ enum length { SHORT, NORMAL, LONG, BY_NAME };
  * @broken_to: memory is in blocks of this order, or NOT_BROKEN
  * @scale:     measures only how touching scales
  * @hint:      address to map at, or NULL for where the kernel likes
+ * @held:      somebody else has touched all of it and keeps the pages
+ * @thp_shmem: drivers get their shmem in huge pages
  * @from:      shortest run that has it
  * @sizes:     buffers, in bytes
  * @brief:     those that a short run has
@@ -76,6 +79,8 @@ struct bench {
 	int broken_to;
 	uint64_t (*scale)(char *addr, size_t size, unsigned int nr);
 	char *hint;
+	bool held;
+	bool thp_shmem;
 	enum length from;
 	size_t sizes[MAX_SIZES];
 	size_t brief[MAX_SIZES];
@@ -167,6 +172,16 @@ static int write_number(const char *path, long value)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+/* For the shmem that drivers allocate. What cannot be had shows in the figures. */
+static void set_shmem_enabled(const char *value)
+{
+	int fd = open(SHMEM_ENABLED, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		perror(SHMEM_ENABLED);
+	close(fd);
 }
 
 static size_t page_table_bytes(void)
@@ -679,12 +694,28 @@ static const struct bench benches[] = {
 		.sizes = { 4 * MiB, 64 * MiB }, .brief = { 64 * MiB },
 	}, {
 		/*
-		 * nothing in mmap(): what the checks themselves cost, and not
-		 * the search for an address that is aligned
+		 * nothing in mmap(), whether anybody has the pages or not: what
+		 * the checks themselves cost, and not the search for an address
+		 * that is aligned
 		 */
 		.name = "shmem_helper", .exporter = "vgem",
 		.broken_to = NOT_BROKEN, .from = SHORT, .hint = EVEN_ADDRESS,
-		.sizes = { 4 * KiB, 4 * MiB }, .brief = { 4 * KiB, 4 * MiB },
+		.sizes = { 4 * KiB, 4 * MiB, 16 * MiB },
+		.brief = { 4 * KiB, 4 * MiB, 16 * MiB },
+	}, {
+		.name = "gem_shmem", .exporter = "vgem", .held = true,
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 1 * MiB, 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
+	}, {
+		.name = "gem_shmem_thp", .exporter = "vgem", .held = true,
+		.broken_to = NOT_BROKEN, .thp_shmem = true, .from = SHORT,
+		.hint = EVEN_ADDRESS,
+		.sizes = { 2 * MiB, 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
+	}, {
+		/* a dumb buffer of qxl is in system memory until it is shown */
+		.name = "ttm", .exporter = "qxl",
+		.broken_to = NOT_BROKEN, .from = BY_NAME,
+		.sizes = { 1 * MiB, 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
 	}, {
 		.name = "threads", .exporter = "system",
 		.broken_to = NOT_BROKEN, .from = NORMAL,
@@ -729,6 +760,7 @@ static const struct bench benches[] = {
 static void run_size(const struct bench *bench, size_t size)
 {
 	const struct dmabuf_exporter *exp = dmabuf_exporter_find(bench->exporter);
+	char *holder = NULL;
 	struct dmabuf buf;
 
 	if (bench->broken_to != NOT_BROKEN &&
@@ -740,12 +772,19 @@ static void run_size(const struct bench *bench, size_t size)
 		report_failure(bench->name, size, buf.why);
 		return;
 	}
+	if (bench->held) {
+		holder = map(&buf, size);
+		touch(holder, size);
+	}
 	hint = bench->hint;
 	/* a frame may be larger than asked for */
 	if (bench->scale)
 		measure_scaling(bench, &buf, size);
 	else
 		measure_buffer(bench->name, &buf, size);
+	hint = NULL;
+	if (holder)
+		munmap(holder, size);
 	dmabuf_put(&buf);
 	if (bench->heap)
 		measure_alloc(bench->name, bench->heap, size);
@@ -830,6 +869,7 @@ int main(int argc, char **argv)
 			continue;
 		if (!strcmp(benches[i].exporter, "udmabuf_huge"))
 			write_number(NR_HUGE, 32);
+		set_shmem_enabled(benches[i].thp_shmem ? "always" : "never");
 		good &= run_apart(&benches[i]);
 	}
 	return !good;
