@@ -63,6 +63,7 @@ enum length { SHORT, NORMAL, LONG, BY_NAME };
  * @name:      first word of its lines
  * @exporter:  where buffers come from
  * @heap:      whose allocation is measured as well
+ * @before:    bytes of a buffer that is allocated first, from the same exporter
  * @broken_to: memory is in blocks of this order, or NOT_BROKEN
  * @scale:     measures only how touching scales
  * @hint:      address to map at, or NULL for where the kernel likes
@@ -76,6 +77,7 @@ struct bench {
 	const char *name;
 	const char *exporter;
 	const char *heap;
+	size_t before;
 	int broken_to;
 	uint64_t (*scale)(char *addr, size_t size, unsigned int nr);
 	char *hint;
@@ -672,6 +674,11 @@ static const struct bench benches[] = {
 		.broken_to = NOT_BROKEN, .from = SHORT,
 		.sizes = ALL_SIZES, .brief = ALL_SIZES,
 	}, {
+		/* begins half a huge page after a boundary of one */
+		.name = "cma_odd", .exporter = "cma_default", .before = 1 * MiB,
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 16 * MiB, 64 * MiB }, .brief = { 64 * MiB },
+	}, {
 		.name = "udmabuf", .exporter = "udmabuf",
 		.broken_to = NOT_BROKEN, .from = SHORT,
 		.sizes = ALL_SIZES, .brief = { 4 * KiB, 64 * MiB },
@@ -760,12 +767,16 @@ static const struct bench benches[] = {
 static void run_size(const struct bench *bench, size_t size)
 {
 	const struct dmabuf_exporter *exp = dmabuf_exporter_find(bench->exporter);
+	struct dmabuf buf, before;
 	char *holder = NULL;
-	struct dmabuf buf;
 
 	if (bench->broken_to != NOT_BROKEN &&
 	    !wait_for_blocks(bench->broken_to, size / 4096 >> bench->broken_to)) {
 		report_failure(bench->name, size, "not-enough-blocks-of-the-size");
+		return;
+	}
+	if (bench->before && dmabuf_get(exp, bench->before, O_RDWR, &before)) {
+		report_failure(bench->name, size, before.why);
 		return;
 	}
 	if (dmabuf_get(exp, size, O_RDWR, &buf)) {
@@ -786,6 +797,8 @@ static void run_size(const struct bench *bench, size_t size)
 	if (holder)
 		munmap(holder, size);
 	dmabuf_put(&buf);
+	if (bench->before)
+		dmabuf_put(&before);
 	if (bench->heap)
 		measure_alloc(bench->name, bench->heap, size);
 }
