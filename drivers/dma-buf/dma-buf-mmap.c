@@ -460,7 +460,7 @@ static unsigned long phys_block(const struct vm_fault *vmf, unsigned long size,
 /*
  * Fill the page table around the fault: an entry more costs much less than a
  * fault. Where the memory is in so many ranges that each of them counts, fill a
- * quarter of it, for the sake of those who want a single page.
+ * quarter of it, so that a single page stays cheap.
  */
 static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
 {
@@ -587,7 +587,7 @@ unsigned long dma_buf_phys_get_unmapped_area(struct file *file,
 #endif
 
 /*
- * What is written to a private mapping is anonymous memory, which
+ * Writes to a private mapping make anonymous memory, which
  * get_user_pages() may have. One that nobody can write to is as good as a shared
  * one, if nobody can make it writable later.
  */
@@ -732,7 +732,7 @@ static const char *broken_rule(const struct dma_buf *dmabuf,
  */
 static void undo_mmap(struct vm_area_struct *vma)
 {
-	/* The mm would take the file for one of hugetlbfs. */
+	/* The mm would treat the file as one of hugetlbfs. */
 	vm_flags_clear(vma, VM_HUGETLB);
 	zap_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 
