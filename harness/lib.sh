@@ -125,9 +125,11 @@ pass() { result PASS "$1"; }
 fail() { result FAIL "$1"; }
 skip() { result SKIP "$1"; }
 
-# Prints what went wrong in a log: the last error lines, then its path
+# Prints what went wrong in a log: the first errors of the compiler, or else what looks like one
 log_errors() {
-	grep -E -i '(error|undefined reference|no rule|\*\*\*)' "$1" | tail -n 8 >&2 || tail -n 8 "$1" >&2
+	_errors=$(grep -E ': (fatal )?error: |undefined reference|No rule to make' "$1" | head -n 8)
+	[ -n "$_errors" ] || _errors=$(grep -i -e error -e '\*\*\*' "$1" | tail -n 8)
+	echo "${_errors:-$(tail -n 8 "$1")}" >&2
 }
 
 # warnings_of TREE <LOG: the warnings of a build, without line numbers, so that moved code is not new
