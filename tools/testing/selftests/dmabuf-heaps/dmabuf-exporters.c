@@ -1,53 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How to get a dma-buf of each exporter, and how to have the kernel take pages
- * of a mapping. Both are tables, so that a test, a table for people and a
+ * How to get a dma-buf of each exporter. It is a table, so that a test and a
  * benchmark mean the same things by the same names.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <drm/drm.h>
 #include <drm/drm_mode.h>
 #include <linux/dma-heap.h>
-#include <linux/futex.h>
-#include <linux/io_uring.h>
-#include <linux/loop.h>
-#include <linux/magic.h>
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
 #include <linux/videodev2.h>
 
+#include "kselftest.h"
 #include "../../../../drivers/dma-buf/dma-buf-test.h"
-#include "../../../../mm/gup_test.h"
 #include "dmabuf-exporters.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
 #endif
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY		0x4000000
-#endif
-#ifndef SO_ZEROCOPY
-#define SO_ZEROCOPY		60
-#endif
 
-#define ARRAY_LEN(a)		(sizeof(a) / sizeof((a)[0]))
 #define NR_NODES		64
 
 size_t dmabuf_page_size(void)
@@ -84,20 +66,17 @@ size_t dmabuf_pmd_size(void)
 	return size;
 }
 
-/* What memfd_create() takes if it is not told a size */
+/* What memfd_create() takes if it is not told a size, or 0 */
 static size_t hugetlb_size(void)
 {
-	size_t kib = 0;
-	char line[128];
-	FILE *f;
+	int fd = memfd_create("size", MFD_CLOEXEC | MFD_HUGETLB);
+	struct stat st;
+	size_t size = 0;
 
-	f = fopen("/proc/meminfo", "r");
-	if (!f)
-		return 0;
-	while (!kib && fgets(line, sizeof(line), f))
-		sscanf(line, "Hugepagesize: %zu kB", &kib);
-	fclose(f);
-	return kib << 10;
+	if (fd >= 0 && !fstat(fd, &st))
+		size = st.st_blksize;
+	close(fd);
+	return size;
 }
 
 static int read_line(const char *path, char *line, size_t len)
@@ -252,34 +231,12 @@ static int get_cma_area(const struct dmabuf_exporter *exp, struct dmabuf *buf)
  * udmabuf
  */
 
-static bool is_huge_mapped(const void *addr)
-{
-	unsigned long start, kib;
-	char line[256];
-	bool in = false;
-	bool huge = false;
-	FILE *f;
-
-	f = fopen("/proc/self/smaps", "r");
-	if (!f)
-		return false;
-	while (!huge && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%*x %*s", &start) == 1 && strchr(line, '-'))
-			in = start == (unsigned long)addr;
-		else if (in && (sscanf(line, "ShmemPmdMapped: %lu", &kib) == 1 ||
-				sscanf(line, "FilePmdMapped: %lu", &kib) == 1))
-			huge = kib > 0;
-	}
-	fclose(f);
-	return huge;
-}
-
 /* Maps @fd at a multiple of a huge page and has it filled by huge pages. */
 static int populate_huge(int fd, size_t size)
 {
 	size_t pmd = dmabuf_pmd_size();
 	void *area, *map;
-	bool huge;
+	int err;
 
 	area = mmap(NULL, size + pmd, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -291,11 +248,10 @@ static int populate_huge(int fd, size_t size)
 		return -errno;
 	madvise(map, size, MADV_HUGEPAGE);
 	memset(map, 0, size);
-	if (!is_huge_mapped(map))
-		madvise(map, size, MADV_COLLAPSE);
-	huge = is_huge_mapped(map);
+	/* nothing to do, and no error, if they are huge already */
+	err = madvise(map, size, MADV_COLLAPSE) ? -ENODEV : 0;
 	munmap(area, size + pmd);
-	return huge ? 0 : -ENODEV;
+	return err;
 }
 
 static int populate_plain(int fd, size_t size)
@@ -588,6 +544,13 @@ static int get_vivid(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 	return v4l2_export(buf, caps);
 }
 
+int dmabuf_open_capture(void)
+{
+	__u32 caps;
+
+	return open_vivid(0, V4L2_CAP_META_CAPTURE, &caps);
+}
+
 void *dmabuf_map_node(const struct dmabuf *buf, size_t *len)
 {
 	struct v4l2_plane plane = { };
@@ -661,7 +624,7 @@ static int mbochs_set_mode(int device, size_t size)
 		height = 4096;
 	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar) < 0)
 		return -1;
-	for (i = 0; i < ARRAY_LEN(mbochs_mode); i++)
+	for (i = 0; i < ARRAY_SIZE(mbochs_mode); i++)
 		if (mbochs_reg(device, bar.offset, mbochs_mode[i].reg,
 			       mbochs_mode[i].value))
 			return -1;
@@ -810,18 +773,17 @@ static int get_fd(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 		.arg = _driver, .needs = _config,			\
 	}
 
+#define NEEDS_TEST	"CONFIG_DMABUF_TEST_EXPORTER, QEMU's edu, "
+#define DMA(_name, _label, _kind, _arg, _needs)				\
+	{								\
+		.name = _name, .label = _label, .get = get_dma,		\
+		.arg = _arg, .index = DMA_BUF_TEST_##_kind,		\
+		.needs = NEEDS_TEST _needs,				\
+	}
 #define DMA_IOMMU(_name, _label, _kind)					\
-	{								\
-		.name = _name, .label = _label, .get = get_dma,		\
-		.arg = "iommu", .index = _kind,				\
-		.needs = "CONFIG_DMABUF_TEST_EXPORTER, QEMU's edu, intel_iommu=on", \
-	}
+	DMA("iommu_" _name, "iommu " _label, _kind, "iommu", "intel_iommu=on")
 #define DMA_DIRECT(_name, _label, _kind)				\
-	{								\
-		.name = _name, .label = _label, .get = get_dma,		\
-		.arg = "direct", .index = _kind,			\
-		.needs = "CONFIG_DMABUF_TEST_EXPORTER, QEMU's edu, no IOMMU", \
-	}
+	DMA("direct_" _name, "direct " _label, _kind, "direct", "no IOMMU")
 
 const struct dmabuf_exporter dmabuf_exporters[] = {
 	{
@@ -878,13 +840,13 @@ const struct dmabuf_exporter dmabuf_exporters[] = {
 		.no_vmap = true,
 		.needs = "CONFIG_SAMPLE_VFIO_MDEV_MBOCHS, CONFIG_VFIO_CONTAINER",
 	},
-	DMA_IOMMU("iommu_coherent", "iommu coher.", DMA_BUF_TEST_COHERENT),
-	DMA_IOMMU("iommu_contiguous", "iommu contig.", DMA_BUF_TEST_CONTIGUOUS),
-	DMA_IOMMU("iommu_scattered", "iommu scatt.", DMA_BUF_TEST_NONCONTIGUOUS),
-	DMA_IOMMU("iommu_pages", "iommu pages", DMA_BUF_TEST_PAGES),
-	DMA_DIRECT("direct_coherent", "direct coher.", DMA_BUF_TEST_COHERENT),
-	DMA_DIRECT("direct_scattered", "direct scatt.", DMA_BUF_TEST_NONCONTIGUOUS),
-	DMA_DIRECT("direct_pages", "direct pages", DMA_BUF_TEST_PAGES),
+	DMA_IOMMU("coherent", "coher.", COHERENT),
+	DMA_IOMMU("contiguous", "contig.", CONTIGUOUS),
+	DMA_IOMMU("scattered", "scatt.", NONCONTIGUOUS),
+	DMA_IOMMU("pages", "pages", PAGES),
+	DMA_DIRECT("coherent", "coher.", COHERENT),
+	DMA_DIRECT("scattered", "scatt.", NONCONTIGUOUS),
+	DMA_DIRECT("pages", "pages", PAGES),
 	{
 		.name = "fd", .label = "DMABUF_FD", .get = get_fd,
 		.no_vmap = true, .foreign = true,
@@ -892,7 +854,7 @@ const struct dmabuf_exporter dmabuf_exporters[] = {
 	},
 };
 
-const unsigned int nr_dmabuf_exporters = ARRAY_LEN(dmabuf_exporters);
+const unsigned int nr_dmabuf_exporters = ARRAY_SIZE(dmabuf_exporters);
 
 const struct dmabuf_exporter *dmabuf_exporter_find(const char *name)
 {
@@ -973,380 +935,4 @@ void dmabuf_put(struct dmabuf *buf)
 void *dmabuf_map(const struct dmabuf *buf, int prot, int flags)
 {
 	return mmap(NULL, buf->size, prot, flags, buf->fd, 0);
-}
-
-/*
- * Routes
- */
-
-#define GUP_TEST_FILE	"/sys/kernel/debug/gup_test"
-#define FOLL_WRITE	0x01
-
-static int run_gup_test(const struct gup_route *route, void *addr, size_t len)
-{
-	struct gup_test gup = {
-		.addr = (uintptr_t)addr,
-		.size = len,
-		.nr_pages_per_call = len / dmabuf_page_size(),
-		.gup_flags = route->flags,
-	};
-	int fd, err;
-
-	fd = open(GUP_TEST_FILE, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return ROUTE_MISSING;
-	err = ioctl(fd, route->arg, &gup) < 0 ? -errno : 0;
-	close(fd);
-	if (err)
-		return err;
-	/* the ioctl does not say why it took nothing, only that it did not */
-	return gup.size ? ROUTE_OPEN : -EFAULT;
-}
-
-static int run_pin_longterm(const struct gup_route *route, void *addr, size_t len)
-{
-	struct pin_longterm_test pin = {
-		.addr = (uintptr_t)addr,
-		.size = len,
-		.flags = route->flags,
-	};
-	int fd, err;
-
-	fd = open(GUP_TEST_FILE, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return ROUTE_MISSING;
-	err = ioctl(fd, PIN_LONGTERM_TEST_START, &pin) < 0 ? -errno : ROUTE_OPEN;
-	close(fd);
-	return err;
-}
-
-static int run_vmsplice(const struct gup_route *route, void *addr, size_t len)
-{
-	struct iovec iov = { .iov_base = addr, .iov_len = len };
-	int pipefd[2];
-	ssize_t n;
-	int err;
-
-	if (pipe2(pipefd, O_CLOEXEC))
-		return ROUTE_MISSING;
-	n = vmsplice(pipefd[1], &iov, 1, route->flags | SPLICE_F_NONBLOCK);
-	err = n < 0 ? -errno : ROUTE_OPEN;
-	close(pipefd[0]);
-	close(pipefd[1]);
-	return err;
-}
-
-static int run_process_vm(const struct gup_route *route, void *addr, size_t len)
-{
-	struct iovec local = { .iov_len = len };
-	struct iovec remote = { .iov_base = addr, .iov_len = len };
-	ssize_t n;
-	int err;
-
-	local.iov_base = malloc(len);
-	if (!local.iov_base)
-		return ROUTE_MISSING;
-	if (route->write) {
-		/* what is there already: a hole must not spoil later tests */
-		memcpy(local.iov_base, addr, len);
-		n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
-	} else {
-		n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-	}
-	err = n < 0 ? -errno : ROUTE_OPEN;
-	free(local.iov_base);
-	return err;
-}
-
-/* A block device of our own: what is written there hurts nobody. */
-static int open_loop(size_t size)
-{
-	struct loop_config config = {
-		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
-	};
-	char path[32];
-	int control, loop, n, tries;
-
-	config.fd = memfd_create("o_direct", MFD_CLOEXEC);
-	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	loop = -1;
-	for (tries = 0; tries < 8 && loop < 0; tries++) {
-		n = ioctl(control, LOOP_CTL_GET_FREE);
-		if (n < 0 || ftruncate(config.fd, size) < 0)
-			break;
-		snprintf(path, sizeof(path), "/dev/loop%d", n);
-		loop = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-		if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config) < 0)
-			close_fd(&loop);
-	}
-	close_fd(&control);
-	close_fd((int *)&config.fd);
-	return loop;
-}
-
-/* Filesystems in memory accept O_DIRECT, and copy all the same. */
-static int open_direct_file(size_t size)
-{
-	struct statfs fs;
-	int fd;
-
-	if (statfs(".", &fs) < 0 || fs.f_type == TMPFS_MAGIC ||
-	    fs.f_type == RAMFS_MAGIC || fs.f_type == OVERLAYFS_SUPER_MAGIC)
-		return -1;
-	fd = open(".", O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
-	if (fd >= 0 && ftruncate(fd, size) < 0)
-		close_fd(&fd);
-	return fd;
-}
-
-int dmabuf_open_direct(size_t size)
-{
-	int fd = open_loop(size);
-
-	return fd < 0 ? open_direct_file(size) : fd;
-}
-
-static int run_o_direct(const struct gup_route *route, void *addr, size_t len)
-{
-	void *same;
-	ssize_t n;
-	int fd, err;
-
-	fd = dmabuf_open_direct(len);
-	if (fd < 0)
-		return ROUTE_MISSING;
-	if (posix_memalign(&same, dmabuf_page_size(), len)) {
-		close(fd);
-		return ROUTE_MISSING;
-	}
-	memcpy(same, addr, len);
-	if (pwrite(fd, same, len, 0) != (ssize_t)len) {
-		err = ROUTE_MISSING;
-	} else {
-		n = route->write ? pread(fd, addr, len, 0) :
-				   pwrite(fd, addr, len, 0);
-		err = n < 0 ? -errno : ROUTE_OPEN;
-	}
-	free(same);
-	close(fd);
-	return err;
-}
-
-/*
- * A device that captures into memory of userspace pins it as soon as it gets
- * the buffer. The metadata of vivid fit into any page.
- */
-static int run_v4l2_userptr(const struct gup_route *route, void *addr, size_t len)
-{
-	struct v4l2_requestbuffers req = {
-		.count = 1,
-		.type = V4L2_BUF_TYPE_META_CAPTURE,
-		.memory = V4L2_MEMORY_USERPTR,
-	};
-	struct v4l2_buffer buffer = {
-		.type = V4L2_BUF_TYPE_META_CAPTURE,
-		.memory = V4L2_MEMORY_USERPTR,
-		.m.userptr = (uintptr_t)addr,
-		.length = len,
-	};
-	__u32 caps;
-	int fd, err;
-
-	fd = open_vivid(0, V4L2_CAP_META_CAPTURE, &caps);
-	if (fd < 0)
-		return ROUTE_MISSING;
-	if (ioctl(fd, VIDIOC_REQBUFS, &req) < 0)
-		err = ROUTE_MISSING;
-	else
-		err = ioctl(fd, VIDIOC_QBUF, &buffer) < 0 ? -errno : ROUTE_OPEN;
-	close(fd);
-	return err;
-}
-
-static int wait_for_frame(int fd, struct v4l2_buffer *buffer)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-
-	if (ioctl(fd, VIDIOC_STREAMON, &buffer->type) < 0)
-		return -errno;
-	if (poll(&poll_fd, 1, 20000) != 1)
-		return -ETIMEDOUT;
-	return ioctl(fd, VIDIOC_DQBUF, buffer) < 0 ? -errno : 0;
-}
-
-int dmabuf_capture(int dmabuf, size_t len)
-{
-	struct v4l2_requestbuffers req = {
-		.count = 1,
-		.type = V4L2_BUF_TYPE_META_CAPTURE,
-		.memory = V4L2_MEMORY_DMABUF,
-	};
-	struct v4l2_buffer buffer = {
-		.type = V4L2_BUF_TYPE_META_CAPTURE,
-		.memory = V4L2_MEMORY_DMABUF,
-		.m.fd = dmabuf,
-		.length = len,
-	};
-	__u32 caps;
-	int fd, err;
-
-	fd = open_vivid(0, V4L2_CAP_META_CAPTURE, &caps);
-	if (fd < 0)
-		return ROUTE_MISSING;
-	if (ioctl(fd, VIDIOC_REQBUFS, &req) < 0)
-		err = ROUTE_MISSING;
-	else
-		err = ioctl(fd, VIDIOC_QBUF, &buffer) < 0 ? -errno :
-		      wait_for_frame(fd, &buffer);
-	close(fd);
-	return err;
-}
-
-static int run_io_uring(const struct gup_route *route, void *addr, size_t len)
-{
-	struct iovec iov = { .iov_base = addr, .iov_len = len };
-	struct io_uring_params params = { };
-	int ring, err;
-
-	ring = syscall(__NR_io_uring_setup, 1, &params);
-	if (ring < 0)
-		return ROUTE_MISSING;
-	err = syscall(__NR_io_uring_register, ring, IORING_REGISTER_BUFFERS,
-		      &iov, 1) < 0 ? -errno : ROUTE_OPEN;
-	close(ring);
-	return err;
-}
-
-int dmabuf_connect_loopback(int *from, int *to)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(addr);
-	int one = 1;
-	int listener;
-
-	*to = -1;
-	*from = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*from >= 0 && listener >= 0 &&
-	    !bind(listener, (struct sockaddr *)&addr, len) &&
-	    !getsockname(listener, (struct sockaddr *)&addr, &len) &&
-	    !listen(listener, 1) &&
-	    !setsockopt(*from, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) &&
-	    !connect(*from, (struct sockaddr *)&addr, len))
-		*to = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	close_fd(&listener);
-	if (*to < 0)
-		close_fd(from);
-	return *to < 0 ? -1 : 0;
-}
-
-static int run_msg_zerocopy(const struct gup_route *route, void *addr, size_t len)
-{
-	int from, to, err;
-
-	if (dmabuf_connect_loopback(&from, &to))
-		return ROUTE_MISSING;
-	err = send(from, addr, len, MSG_ZEROCOPY | MSG_DONTWAIT) < 0 ?
-	      -errno : ROUTE_OPEN;
-	close(from);
-	close(to);
-	return err;
-}
-
-/* Nobody waits: a wake tells only whether the kernel can name the page. */
-static int run_futex(const struct gup_route *route, void *addr, size_t len)
-{
-	return syscall(__NR_futex, addr, route->arg, 1, NULL, NULL, 0) < 0 ?
-	       -errno : ROUTE_OPEN;
-}
-
-#define NEEDS_GUP_TEST	"CONFIG_GUP_TEST, debugfs"
-#define GUP(_name, _ioctl)						\
-	{								\
-		.name = _name, .run = run_gup_test, .arg = _ioctl,	\
-		.needs = NEEDS_GUP_TEST, .refusal = EFAULT,		\
-	}
-#define GUP_WRITE(_name, _ioctl)					\
-	{								\
-		.name = _name, .run = run_gup_test, .arg = _ioctl,	\
-		.needs = NEEDS_GUP_TEST, .refusal = EFAULT,		\
-		.write = true, .flags = FOLL_WRITE,			\
-	}
-#define LONGTERM(_name, _write, _flags)					\
-	{								\
-		.name = _name, .run = run_pin_longterm,			\
-		.needs = NEEDS_GUP_TEST, .refusal = EFAULT,		\
-		.write = _write, .flags = _flags,			\
-	}
-
-const struct gup_route gup_routes[] = {
-	GUP("gup_slow", GUP_BASIC_TEST),
-	GUP_WRITE("gup_slow_write", GUP_BASIC_TEST),
-	GUP("gup_fast", GUP_FAST_BENCHMARK),
-	GUP_WRITE("gup_fast_write", GUP_FAST_BENCHMARK),
-	GUP("pin_slow", PIN_BASIC_TEST),
-	GUP_WRITE("pin_slow_write", PIN_BASIC_TEST),
-	GUP("pin_fast", PIN_FAST_BENCHMARK),
-	GUP_WRITE("pin_fast_write", PIN_FAST_BENCHMARK),
-	LONGTERM("longterm_slow", false, 0),
-	LONGTERM("longterm_slow_write", true, PIN_LONGTERM_TEST_FLAG_USE_WRITE),
-	LONGTERM("longterm_fast", false, PIN_LONGTERM_TEST_FLAG_USE_FAST),
-	LONGTERM("longterm_fast_write", true, PIN_LONGTERM_TEST_FLAG_USE_FAST |
-					      PIN_LONGTERM_TEST_FLAG_USE_WRITE),
-	{
-		.name = "vmsplice", .run = run_vmsplice,
-		.needs = "vmsplice(2)", .refusal = EFAULT,
-	}, {
-		.name = "vmsplice_gift", .run = run_vmsplice,
-		.needs = "vmsplice(2)", .refusal = EFAULT,
-		.flags = SPLICE_F_GIFT,
-	}, {
-		.name = "process_vm_readv", .run = run_process_vm,
-		.needs = "CONFIG_CROSS_MEMORY_ATTACH", .refusal = EFAULT,
-	}, {
-		.name = "process_vm_writev", .run = run_process_vm, .write = true,
-		.needs = "CONFIG_CROSS_MEMORY_ATTACH", .refusal = EFAULT,
-	}, {
-		.name = "o_direct_write", .run = run_o_direct,
-		.needs = "CONFIG_BLK_DEV_LOOP, or a disk's filesystem here",
-		.refusal = EFAULT,
-	}, {
-		.name = "o_direct_read", .run = run_o_direct, .write = true,
-		.needs = "CONFIG_BLK_DEV_LOOP, or a disk's filesystem here",
-		.refusal = EFAULT,
-	}, {
-		.name = "io_uring_fixed", .run = run_io_uring, .write = true,
-		.needs = "CONFIG_IO_URING, kernel.io_uring_disabled=0",
-		.refusal = EFAULT,
-	}, {
-		.name = "v4l2_userptr", .run = run_v4l2_userptr, .write = true,
-		.needs = "CONFIG_VIDEO_VIVID, vivid.allocators=0",
-		.refusal = EFAULT,
-	}, {
-		.name = "msg_zerocopy", .run = run_msg_zerocopy,
-		.needs = "CONFIG_INET, loopback up", .refusal = EFAULT,
-	}, {
-		.name = "futex_shared", .run = run_futex, .write = true,
-		.needs = "CONFIG_FUTEX", .refusal = EFAULT, .arg = FUTEX_WAKE,
-	},
-};
-
-const unsigned int nr_gup_routes = ARRAY_LEN(gup_routes);
-
-const struct gup_route *gup_route_find(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_gup_routes; i++)
-		if (!strcmp(gup_routes[i].name, name))
-			return &gup_routes[i];
-	return NULL;
-}
-
-int gup_route_run(const struct gup_route *route, void *addr, size_t len)
-{
-	return route->run(route, addr, len);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Dma-bufs of every exporter in reach of userspace, and every way in which
- * userspace can make the kernel call get_user_pages() on a mapping.
+ * Dma-bufs of every exporter in reach of userspace, every way in which userspace
+ * can make the kernel call get_user_pages() on a mapping, and what copies instead.
  */
 #ifndef DMABUF_EXPORTERS_H
 #define DMABUF_EXPORTERS_H
@@ -87,15 +87,8 @@ int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len);
 /* The size of such a memfd is a multiple of this. */
 size_t dmabuf_memfd_unit(const char *kind);
 
-/* A file of @size bytes that is open for direct I/O, or -1 */
-int dmabuf_open_direct(size_t size);
-/* A TCP connection over loopback: 0, or -1 where there is none */
-int dmabuf_connect_loopback(int *from, int *to);
-/*
- * Has a V4L2 device that takes dma-bufs write one frame of metadata to this one:
- * 0, ROUTE_MISSING, or -errno.
- */
-int dmabuf_capture(int dmabuf, size_t len);
+/* A V4L2 device that captures metadata to memory of userspace or to dma-bufs */
+int dmabuf_open_capture(void);
 
 /*
  * Every page gets words that no other page has, at both of its ends. Check
@@ -139,5 +132,53 @@ extern const unsigned int nr_gup_routes;
 
 const struct gup_route *gup_route_find(const char *name);
 int gup_route_run(const struct gup_route *route, void *addr, size_t len);
+
+/* A file of @size bytes that is open for direct I/O, or -1 */
+int dmabuf_open_direct(size_t size);
+/* A TCP connection over loopback: 0, or -1 where there is none */
+int dmabuf_connect_loopback(int *from, int *to);
+/*
+ * Has a V4L2 device that takes dma-bufs write one frame of metadata to this one:
+ * 0, ROUTE_MISSING, or -errno.
+ */
+int dmabuf_capture(int dmabuf, size_t len);
+
+/**
+ * struct dmabuf_channel - what bytes can be copied through
+ * @name: for messages
+ * @open: fills in the end to read from and the one to write to; 0 or -1
+ * @file: nobody waits at the other end
+ */
+struct dmabuf_channel {
+	const char *name;
+	int (*open)(int fds[2]);
+	bool file;
+};
+
+extern const struct dmabuf_channel dmabuf_channels[];
+extern const unsigned int nr_dmabuf_channels;
+extern const unsigned int nr_dmabuf_spans;
+
+/*
+ * Span @i, somewhere near to a border, of a mapping of @all bytes at @map. False:
+ * there is no such place.
+ */
+bool dmabuf_span(unsigned int i, const char *map, size_t all, size_t *off,
+		 size_t *len);
+
+/*
+ * Copies from @map to @bytes, or the other way round if not @out, by one system
+ * call for @map with 1 or 3 pieces: 0, ROUTE_MISSING, or -errno; -EIO if not all is
+ * copied.
+ */
+int dmabuf_copy(const struct dmabuf_channel *channel, bool out, int pieces,
+		void *map, void *bytes, size_t len);
+
+/*
+ * Runs a virtual machine whose memory is @page, which it reads or writes first.
+ * @same is where its writes have to arrive, another mapping of that page. 0,
+ * ROUTE_MISSING, or -errno; -EIO if they do not arrive.
+ */
+int dmabuf_run_kvm(void *page, char *same, bool reads_first);
 
 #endif /* DMABUF_EXPORTERS_H */
