@@ -107,7 +107,7 @@ bool dmabuf_span(unsigned int i, const char *map, size_t all, size_t *off,
 }
 
 struct end {
-	ssize_t (*copy)(int fd, const struct iovec *iov, int pieces);
+	bool out;
 	int fd;
 	int pieces;
 	char *at;
@@ -127,8 +127,10 @@ static ssize_t copy_once(struct end *end)
 	};
 
 	if (end->pieces == 1)
-		iov[0].iov_len = end->left;
-	return end->copy(end->fd, iov, end->pieces);
+		return end->out ? write(end->fd, end->at, end->left) :
+				  read(end->fd, end->at, end->left);
+	return end->out ? writev(end->fd, iov, end->pieces) :
+			  readv(end->fd, iov, end->pieces);
 }
 
 /* Pipes and sockets give what they have, but take all in one call. */
@@ -153,11 +155,11 @@ int dmabuf_copy(const struct dmabuf_channel *channel, bool out, int pieces,
 		void *map, void *bytes, size_t len)
 {
 	struct end near = {
-		.copy = out ? writev : readv, .pieces = pieces, .once = out,
+		.out = out, .pieces = pieces, .once = out,
 		.at = map, .left = len,
 	};
 	struct end far = {
-		.copy = out ? readv : writev, .pieces = 1,
+		.out = !out, .pieces = 1,
 		.at = bytes, .left = len,
 	};
 	pthread_t thread;

@@ -781,7 +781,7 @@ static int get_fd(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 		.needs = NEEDS_TEST _needs,				\
 	}
 #define DMA_IOMMU(_name, _label, _kind)					\
-	DMA("iommu_" _name, "iommu " _label, _kind, "iommu", "intel_iommu=on")
+	DMA("iommu_" _name, "iommu " _label, _kind, "iommu", "an IOMMU")
 #define DMA_DIRECT(_name, _label, _kind)				\
 	DMA("direct_" _name, "direct " _label, _kind, "direct", "no IOMMU")
 

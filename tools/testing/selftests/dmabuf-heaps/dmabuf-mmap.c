@@ -1198,6 +1198,29 @@ TEST_F(dmabuf_mmap, mprotect)
 	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 9));
 }
 
+#ifdef __aarch64__
+#ifndef PROT_MTE
+#define PROT_MTE	0x20
+#endif
+
+/* Memory tags are for memory that the kernel hands out: a buffer may have none. */
+TEST_F(dmabuf_mmap, memory_tags)
+{
+	const int prot = RW | PROT_MTE;
+	char *tagged;
+
+	tagged = mmap(NULL, self->ps, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (tagged == MAP_FAILED)
+		SKIP(return, "needs CONFIG_ARM64_MTE and a CPU that has it (%s)",
+		     strerror(errno));
+	munmap(tagged, self->ps);
+	refuse_map(_metadata, self, 0, self->len, prot, MAP_SHARED, EINVAL);
+	EXPECT_EQ(-1, mprotect(self->map, self->len, prot));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
+}
+#endif
+
 TEST_F(dmabuf_mmap, mprotect_middle)
 {
 	size_t at = middle_of(self);
@@ -1751,6 +1774,109 @@ TEST_F(dmabuf_mmap, ptrace)
 }
 
 /*
+ * Core dumps
+ */
+
+#define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
+
+static bool put_line(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f)
+		return false;
+	fputs(text, f);
+	return !fclose(f);
+}
+
+/* Bytes that are nowhere in this program but where this function puts them */
+static void put_secret(char *at, const char *text)
+{
+	/* the compiler must not work them out */
+	asm volatile("" : "+r" (text));
+	for (; *text; text++)
+		*at++ = ~*text;
+}
+
+static bool has_secret(const char *core, size_t len, const char *text)
+{
+	char secret[64];
+
+	put_secret(secret, text);
+	return memmem(core, len, secret, strlen(text));
+}
+
+static const char in_buffer[] = "this is in the buffer, which is not dumped";
+static const char in_file[] = "this is in ordinary memory, which is dumped";
+
+static void dump_core(dmabuf_self *self)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	int fd = memfd_create("control", MFD_CLOEXEC);
+	char *control;
+
+	if (ftruncate(fd, self->ps))
+		_exit(1);
+	control = mmap(NULL, self->ps, RW, MAP_SHARED, fd, 0);
+	if (control == MAP_FAILED)
+		_exit(1);
+	setrlimit(RLIMIT_CORE, &unlimited);
+	prctl(PR_SET_DUMPABLE, 1);
+	/* everything that can be dumped at all */
+	if (!put_line("/proc/self/coredump_filter", "0x1ff"))
+		_exit(1);
+	put_secret(self->map + self->ps, in_buffer);
+	put_secret(control, in_file);
+	signal(SIGABRT, SIG_DFL);
+	abort();
+}
+
+static void check_core(struct __test_metadata *_metadata, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *core;
+
+	ASSERT_LE(0, fd)
+		TH_LOG("no core in %s", path);
+	ASSERT_EQ(0, fstat(fd, &st));
+	core = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, core);
+	EXPECT_TRUE(has_secret(core, st.st_size, in_file))
+		TH_LOG("ordinary memory is not in the core either");
+	EXPECT_FALSE(has_secret(core, st.st_size, in_buffer))
+		TH_LOG("the dma-buf is in the core");
+	munmap(core, st.st_size);
+	close(fd);
+}
+
+TEST_F(dmabuf_mmap, core_dump)
+{
+	char pattern[256] = "";
+	char path[64];
+	int fd, status;
+	pid_t pid;
+
+	fd = open(CORE_PATTERN, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "needs CONFIG_COREDUMP");
+	ASSERT_LE(0, read(fd, pattern, sizeof(pattern) - 1));
+	close(fd);
+	snprintf(path, sizeof(path), "/tmp/dmabuf-mmap-%d.core", getpid());
+	if (!put_line(CORE_PATTERN, path))
+		SKIP(return, "needs root, to set " CORE_PATTERN);
+	pid = fork();
+	if (!pid)
+		dump_core(self);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	put_line(CORE_PATTERN, pattern);
+	EXPECT_TRUE(WIFSIGNALED(status) && WCOREDUMP(status))
+		TH_LOG("the child left no core");
+	check_core(_metadata, path);
+	unlink(path);
+}
+
+/*
  * Processes and threads
  */
 
@@ -1885,6 +2011,31 @@ TEST_F(dmabuf_mmap, fork_outlives_parent)
 	close(go[0]);
 	close(go[1]);
 	in_child(_metadata, pid);
+}
+
+TEST_F(dmabuf_mmap, exec)
+{
+	char *const argv[] = { "dmabuf-mmap", "-h", NULL };
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		int null = open("/dev/null", O_WRONLY);
+
+		if (null >= 0) {
+			dup2(null, STDOUT_FILENO);
+			dup2(null, STDERR_FILENO);
+		}
+		execv("/proc/self/exe", argv);
+		_exit(1);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_NE(1, WEXITSTATUS(status));
+	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
+	dmabuf_fill(self->map, self->len, 7);
+	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 7));
 }
 
 struct toucher {
@@ -2128,7 +2279,7 @@ TEST_F(memfd_control, kvm)
 	int ret = dmabuf_run_kvm(self->map, self->map, false);
 
 	if (ret == ROUTE_MISSING)
-		SKIP(return, "no /dev/kvm, or no x86");
+		SKIP(return, "no /dev/kvm, or another architecture");
 	EXPECT_EQ(0, ret);
 	EXPECT_EQ(0, dmabuf_run_kvm(self->map, self->map, true));
 }
@@ -2138,15 +2289,14 @@ TEST_F(dmabuf_mmap, kvm)
 {
 	size_t off = middle_of(self);
 	char *same = self->map + off;
-	int read_first, ret;
+	int read_first;
 	char *map;
 
+	if (!dmabuf_kvm_takes_pfns())
+		SKIP(return, "no /dev/kvm, or it takes no pfn mappings here");
 	for (read_first = 0; read_first < 2; read_first++) {
 		map = map_again(_metadata, self);
-		ret = dmabuf_run_kvm(map + off, same, read_first);
-		if (ret == ROUTE_MISSING)
-			SKIP(return, "no /dev/kvm, or no x86");
-		EXPECT_EQ(0, ret);
+		EXPECT_EQ(0, dmabuf_run_kvm(map + off, same, read_first));
 		munmap(map, self->len);
 
 		map = map_again(_metadata, self);
@@ -2537,7 +2687,6 @@ TEST_F(udmabuf_memfd, direct_io)
 	close(fd);
 }
 
-/* Every route, in turn: open on the file, closed on the dma-buf */
 /* Every route, in turn: open on the file, closed on the dma-buf */
 TEST_F_TIMEOUT(udmabuf_memfd, routes, 120)
 {
