@@ -290,8 +290,8 @@ static bool one_look_up(const struct test_buf *buf, pgoff_t first, pgoff_t nr)
 /*
  * Nothing is looked up or mapped before the first access. One access, to
  * whatever page of whatever part of the buffer, fills the page table as far as
- * the vma goes, and no further. Where one look-up does not tell all, it fills an
- * eighth of the page table. A read of a writable vma maps it writable.
+ * the vma goes, and no further. Where one look-up does not tell all, it fills a
+ * quarter of the page table. A read of a writable vma maps it writable.
  */
 static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 		       pgoff_t nr, pgoff_t touch, bool write)
@@ -306,8 +306,8 @@ static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 	u8 val = 1;
 
 	if (!one_look_up(buf, first, nr)) {
-		begin = ALIGN_DOWN(touch, PMD_PAGES / 8);
-		last = min(begin + PMD_PAGES / 8, nr);
+		begin = ALIGN_DOWN(touch, PMD_PAGES / 4);
+		last = min(begin + PMD_PAGES / 4, nr);
 	}
 	if (nr < all)
 		test_buf_munmap(test, end, all - nr);
