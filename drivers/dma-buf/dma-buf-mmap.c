@@ -51,15 +51,13 @@ int dma_buf_mmap_check_size(const struct dma_buf *dmabuf, pgoff_t pgoff,
 
 /**
  * struct dma_buf_phys_table - where the memory of a buffer is, in ranges
- * @nr_pages: number of pages in all ranges
  * @nr_ranges: number of ranges
  * @max_ranges: number of ranges there is room for
  * @ranges: sorted by @pgoff, the page of the buffer at which a range begins. It
  *	    ends where the next one begins. The last one is followed by an entry
- *	    of which only @pgoff has a meaning.
+ *	    of which only @pgoff has a meaning: the number of pages in all ranges.
  */
 struct dma_buf_phys_table {
-	pgoff_t nr_pages;
 	unsigned long nr_ranges;
 	unsigned long max_ranges;
 	struct {
@@ -90,7 +88,7 @@ struct dma_buf_phys_table *dma_buf_phys_table_alloc(unsigned long max_ranges)
 
 	table->max_ranges = max_ranges;
 	table->nr_ranges = 0;
-	table->nr_pages = 0;
+	table->ranges[0].pgoff = 0;
 
 	return table;
 }
@@ -101,7 +99,7 @@ static phys_addr_t phys_table_end(const struct dma_buf_phys_table *table)
 	unsigned long last = table->nr_ranges - 1;
 
 	return table->ranges[last].paddr +
-	       PFN_PHYS(table->nr_pages - table->ranges[last].pgoff);
+	       PFN_PHYS(table->ranges[last + 1].pgoff - table->ranges[last].pgoff);
 }
 
 /**
@@ -118,15 +116,15 @@ static phys_addr_t phys_table_end(const struct dma_buf_phys_table *table)
 int dma_buf_phys_table_add(struct dma_buf_phys_table *table, phys_addr_t paddr,
 			   unsigned long nr_pages)
 {
+	pgoff_t end = table->ranges[table->nr_ranges].pgoff + nr_pages;
+
 	if (!table->nr_ranges || phys_table_end(table) != paddr) {
 		if (table->nr_ranges == table->max_ranges)
 			return -ENOSPC;
-		table->ranges[table->nr_ranges].pgoff = table->nr_pages;
 		table->ranges[table->nr_ranges].paddr = paddr;
 		table->nr_ranges++;
 	}
-	table->nr_pages += nr_pages;
-	table->ranges[table->nr_ranges].pgoff = table->nr_pages;
+	table->ranges[table->nr_ranges].pgoff = end;
 
 	return 0;
 }
