@@ -49,6 +49,8 @@ topic_needs() {
 
 ARCHFILE=$TOP/harness/arch/$ARCH
 [ -f "$ARCHFILE" ] || die "ARCH=$ARCH: no such architecture here; there is: $(cd "$TOP/harness/arch" && echo *)"
+# shellcheck source=harness/arch/x86_64
+. "$ARCHFILE"
 
 TOPIC=${TOPIC:-}
 [ -z "$TOPIC" ] || topics | grep -qxF "$TOPIC" ||
@@ -66,7 +68,7 @@ PRISTINE=$WORK/pristine
 STAGE=$WORK/stage
 LINUX=$WORK/linux
 GUEST=$WORK/guest-$ARCH
-LOGS=$TOP/build/logs/$(basename "$WORK")
+LOGS=$TOP/build/logs/$(basename "$WORK")-$ARCH
 RESULTS=$TOP/build/results
 
 # Nothing is made before the arguments are checked: what comes first and makes something calls this
@@ -88,7 +90,7 @@ obj_dir() { echo "$WORK/obj-$ARCH${1:+-$1}${DEBUG:+-debug}"; }
 # The kernel's make, with nothing of ours in its environment
 kmake() {
 	env -u BASE -u KERNEL -u BASELINE -u DEBUG -u FORCE -u FROM -u RANGE -u TOPIC -u FILE -u KVM -u JOBS -u T -u S \
-		ARCH="$ARCH" KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host \
+		ARCH="$kernel_arch" CROSS_COMPILE="$cross" KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host \
 		KBUILD_BUILD_TIMESTAMP=@0 make "$@"
 }
 
@@ -138,5 +140,13 @@ warnings_of() {
 		-e 's/^\([^ :]*\.[chS]\):[0-9]*:\([0-9]*:\)\{0,1\} \(.*\(warning\|error\): .*\)$/\1: \3/p' | sort
 }
 
-# variants OPTION PREFIX: the exporters of the selftest whose names begin with it, as options for it
+# exporters MACHINE: options by which the selftest takes those that are there. Buffers from the DMA API
+# behind an IOMMU are on the machine that has one, all others on the usual one; nobody hands in a
+# file descriptor.
+exporters() {
+	case $1 in
+	iommu) variants -v iommu_ ;;
+	*) for _e in fd $absent; do echo "-V $_e"; done; variants -V iommu_ ;;
+	esac | tr '\n' ' '
+}
 variants() { sed -n "s/^EXPORTER(\\($2[a-z0-9_]*\\)).*/$1 \\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }
