@@ -180,7 +180,7 @@ int dmabuf_copy(const struct dmabuf_channel *channel, bool out, int pieces,
  * ROUTE_MISSING, or -errno; -EIO if they do not arrive.
  */
 int dmabuf_run_kvm(void *page, char *same, bool reads_first);
-/* Whether KVM can have the memory of a pfn mapping on this machine */
-bool dmabuf_kvm_takes_pfns(void);
+/* Whether KVM takes cached memory of a pfn mapping on this machine */
+bool dmabuf_kvm_takes_cached_pfns(void);
 
 #endif /* DMABUF_EXPORTERS_H */

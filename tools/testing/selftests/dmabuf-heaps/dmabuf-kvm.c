@@ -69,7 +69,7 @@ static void see_guest_memory(const char *addr)
 	asm volatile("" : : "r" (addr) : "memory");
 }
 
-static bool takes_pfns(int kvm)
+static bool takes_cached_pfns(int kvm)
 {
 	return true;
 }
@@ -130,8 +130,7 @@ static void see_guest_memory(const char *addr)
 	asm volatile("dc civac, %0\n\tdsb sy" : : "r" (addr) : "memory");
 }
 
-/* Wants a CPU with FEAT_S2FWB and CTR_EL0.DIC */
-static bool takes_pfns(int kvm)
+static bool takes_cached_pfns(int kvm)
 {
 	return ioctl(kvm, KVM_CHECK_EXTENSION,
 		     KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED) > 0;
@@ -213,10 +212,10 @@ int dmabuf_run_kvm(void *page, char *same, bool reads_first)
 	return ret;
 }
 
-bool dmabuf_kvm_takes_pfns(void)
+bool dmabuf_kvm_takes_cached_pfns(void)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	bool ret = kvm >= 0 && takes_pfns(kvm);
+	bool ret = kvm >= 0 && takes_cached_pfns(kvm);
 
 	close(kvm);
 	return ret;
@@ -227,7 +226,7 @@ int dmabuf_run_kvm(void *page, char *same, bool reads_first)
 	return ROUTE_MISSING;
 }
 
-bool dmabuf_kvm_takes_pfns(void)
+bool dmabuf_kvm_takes_cached_pfns(void)
 {
 	return false;
 }
