@@ -388,7 +388,10 @@ static void measure_alloc(const char *name, const char *heap, size_t size)
 #define KEEP_FREE	(40 * MiB)
 #define UNCOUNTED	(1UL << 30)	/* blocks: more than any buffer takes */
 
-/* Blocks of each order outside of CMA; the DMA zone lets a heap have some of its own */
+/*
+ * Blocks of each order outside of CMA. Where the DMA zone is one of several, it
+ * lets a heap have some of its own.
+ */
 static bool read_free_blocks(unsigned long *blocks, bool dma)
 {
 	char line[512], zone[16], type[32];
@@ -423,7 +426,7 @@ static bool read_free_blocks(unsigned long *blocks, bool dma)
 		}
 	}
 	fclose(f);
-	return any;
+	return any || (!dma && read_free_blocks(blocks, true));
 }
 
 static unsigned long free_pages_above(int order, bool dma)
