@@ -44,6 +44,23 @@ void test_buf_free_pages(struct page **pages, pgoff_t nr)
 	kvfree(pages);
 }
 
+/* Pages of 16 KiB make two huge entries a larger block than the page allocator has. */
+static struct page *alloc_block(unsigned int order)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	struct page *block;
+
+#ifdef CONFIG_CONTIG_ALLOC
+	if (order > MAX_PAGE_ORDER)
+		return alloc_contig_pages(1UL << order, gfp, numa_mem_id(), NULL);
+#endif
+	block = alloc_pages(gfp, order);
+	if (block && order)
+		split_page(block, order);
+
+	return block;
+}
+
 /*
  * The ranges come from one block, the first one from its end, so that none
  * continues the one before. One of PMD size is aligned to it as long as only
@@ -59,13 +76,11 @@ struct page **test_buf_alloc_ranges(const unsigned int *ranges, pgoff_t nr)
 	pages = kvcalloc(nr, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return NULL;
-	block = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
+	block = alloc_block(order);
 	if (!block) {
 		kvfree(pages);
 		return NULL;
 	}
-	if (order)
-		split_page(block, order);
 
 	for (pgoff_t n = 0; n < nr;) {
 		unsigned int len = ranges ? *ranges++ : 1;
