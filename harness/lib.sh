@@ -31,8 +31,8 @@ esac
 QUEUE=$TOP/patches/$BASE
 [ -f "$QUEUE/base" ] || die "no queue for BASE=$BASE (patches/$BASE/base); there is: $(cd "$TOP/patches" 2>/dev/null && echo *)"
 
-# first word after KEY in patches/BASE/base, or all of them
-base_field() { sed -n "s/^$1[ 	][ 	]*//p" "$QUEUE/base"; }
+# what patches/BASE/base says after KEY
+base_field() { sed -n "s/^$1[ 	][ 	]*//p" "$TOP/patches/$BASE/base"; }
 
 # Topics of the queue in order, and what patches/BASE/TOPIC holds
 topics() { sed 's/#.*//; s/[ 	]*$//; /^$/d' "$QUEUE/series"; }
@@ -68,6 +68,9 @@ PRISTINE=$WORK/pristine
 STAGE=$WORK/stage
 LINUX=$WORK/linux
 GUEST=$WORK/guest-$ARCH
+# A base of which another queue is adapted: by step/derive
+OVERLAY=$TOP
+if [ -n "$(base_field from)" ]; then QUEUE=$WORK/queue OVERLAY=$WORK/overlay; fi
 LOGS=$TOP/build/logs/$(basename "$WORK")-$ARCH
 RESULTS=$TOP/build/results
 
@@ -149,4 +152,13 @@ exporters() {
 	*) for _e in fd $absent; do echo "-V $_e"; done; variants -V iommu_ ;;
 	esac | tr '\n' ' '
 }
-variants() { sed -n "s/^EXPORTER(\\($2[a-z0-9_]*\\)).*/$1 \\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }
+# expect NAME: the file of what is expected or accepted, of this base if it has one of its own
+expect() {
+	_f=$TOP/harness/expect/$BASE/$1
+	[ -f "$_f" ] || _f=$TOP/harness/expect/$1
+	[ -f "$_f" ] || die "harness/expect/$1 is missing"
+	echo "$_f"
+}
+
+# variants OPTION PREFIX: the exporters of the selftest whose names begin with it, as options for it
+variants() { sed -n "s/^# exporters MACHINERTER(\\($2[a-z0-9_]*\\)).*/$1 \\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }
