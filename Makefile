@@ -2,10 +2,10 @@
 # The front door. Every target is a small script in harness/, whose third line is its help; everything
 # made goes to build/. What stands behind ## is printed by make help.
 
-targets := demo test bench topics series check-series check check-driver compile-matrix
+targets := demo test bench topics series check-series quilt check check-driver compile-matrix
 targets += tree image shell kunit selftests i915 refresh clean
 
-## BASE=mainline        the queue: patches/BASE
+## BASE=mainline        the queue: patches/BASE; also 7.2 and 6.12 (docs/bases.md)
 BASE ?= mainline
 ## KERNEL=/path         use this kernel tree instead of Debian's; it is copied, never modified
 KERNEL ?=
