@@ -152,6 +152,7 @@ exporters() {
 	*) for _e in fd $absent; do echo "-V $_e"; done; variants -V iommu_ ;;
 	esac | tr '\n' ' '
 }
+
 # expect NAME: the file of what is expected or accepted, of this base if it has one of its own
 expect() {
 	_f=$TOP/harness/expect/$BASE/$1
@@ -161,4 +162,4 @@ expect() {
 }
 
 # variants OPTION PREFIX: the exporters of the selftest whose names begin with it, as options for it
-variants() { sed -n "s/^# exporters MACHINERTER(\\($2[a-z0-9_]*\\)).*/$1 \\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }
+variants() { sed -n "s/^EXPORTER(\\($2[a-z0-9_]*\\)).*/$1 \\1/p" "$LINUX/tools/testing/selftests/dmabuf-heaps/dmabuf-mmap.c"; }
