@@ -2,7 +2,7 @@
 # The front door. Every target is a small script in harness/, whose third line is its help; everything
 # made goes to build/. What stands behind ## is printed by make help.
 
-targets := demo test bench topics series check-series quilt check check-driver compile-matrix
+targets := demo test bench topics series check-series quilt check check-driver compile-matrix matrix
 targets += tree image shell kunit selftests i915 refresh clean
 
 ## BASE=mainline        the queue: patches/BASE; also 7.2 and 6.12 (docs/bases.md)
