@@ -3,6 +3,7 @@
  * Probes for the tests of mappings of dma-bufs
  */
 
+#include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf/test-probe.h>
 #include <linux/export.h>
@@ -119,13 +120,9 @@ static const char *check_vma(const struct vm_area_struct *vma,
  */
 const char *dma_buf_probe_vma(unsigned long addr, const struct dma_buf *dmabuf)
 {
-	const char *wrong;
+	guard(mmap_read_lock)(current->mm);
 
-	mmap_read_lock(current->mm);
-	wrong = check_vma(vma_lookup(current->mm, addr), dmabuf);
-	mmap_read_unlock(current->mm);
-
-	return wrong;
+	return check_vma(vma_lookup(current->mm, addr), dmabuf);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_probe_vma, "DMA_BUF");
 
@@ -139,125 +136,82 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_probe_vma, "DMA_BUF");
 int dma_buf_probe_entry(unsigned long addr, struct dma_buf_probe_entry *entry)
 {
 	struct follow_pfnmap_args args = { .address = addr };
-	struct mm_struct *mm = current->mm;
-	int ret = -ENOENT;
 
 	memset(entry, 0, sizeof(*entry));
-	mmap_read_lock(mm);
-	args.vma = vma_lookup(mm, addr);
-	if (args.vma && !follow_pfnmap_start(&args)) {
-		entry->pfn = args.pfn;
-		entry->size = ~args.addr_mask + 1;
-		entry->special = args.special;
-		entry->writable = args.writable;
-		if (args.ptep)
-			entry->pte = ptep_get(args.ptep);
-		follow_pfnmap_end(&args);
-		ret = 0;
-	}
-	mmap_read_unlock(mm);
+	guard(mmap_read_lock)(current->mm);
+	args.vma = vma_lookup(current->mm, addr);
+	if (!args.vma || follow_pfnmap_start(&args))
+		return -ENOENT;
 
-	return ret;
+	entry->pfn = args.pfn;
+	entry->size = ~args.addr_mask + 1;
+	entry->special = args.special;
+	entry->writable = args.writable;
+	if (args.ptep)
+		entry->pte = ptep_get(args.ptep);
+	follow_pfnmap_end(&args);
+
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_probe_entry, "DMA_BUF");
 
-static long get_locked(unsigned long addr, unsigned int flags,
-		       struct page **page)
+static long get_remote(unsigned long addr, unsigned long nr, unsigned int flags,
+		       struct page **pages)
 {
-	long ret;
-
-	mmap_read_lock(current->mm);
-	ret = get_user_pages(addr, 1, flags, page);
-	mmap_read_unlock(current->mm);
-
-	return ret;
-}
-
-static long get_remote(unsigned long addr, unsigned int flags,
-		       struct page **page)
-{
-	int locked = 1;
-	long ret;
-
-	mmap_read_lock(current->mm);
-	ret = get_user_pages_remote(current->mm, addr, 1, flags, page, &locked);
-	if (locked)
-		mmap_read_unlock(current->mm);
-
-	return ret;
-}
-
-static long get_unlocked(unsigned long addr, unsigned int flags,
-			 struct page **page)
-{
-	return get_user_pages_unlocked(addr, 1, page, flags);
-}
-
-static long get_fast(unsigned long addr, unsigned int flags, struct page **page)
-{
-	return get_user_pages_fast(addr, 1, flags, page);
-}
-
-static long get_fast_only(unsigned long addr, unsigned int flags,
-			  struct page **page)
-{
-	return get_user_pages_fast_only(addr, 1, flags, page);
-}
-
-static long pin_locked(unsigned long addr, unsigned int flags,
-		       struct page **page)
-{
-	long ret;
-
-	mmap_read_lock(current->mm);
-	ret = pin_user_pages(addr, 1, flags, page);
-	mmap_read_unlock(current->mm);
-
-	return ret;
-}
-
-static long pin_unlocked(unsigned long addr, unsigned int flags,
-			 struct page **page)
-{
-	return pin_user_pages_unlocked(addr, 1, page, flags);
-}
-
-static long pin_fast(unsigned long addr, unsigned int flags, struct page **page)
-{
-	return pin_user_pages_fast(addr, 1, flags, page);
+	return get_user_pages_remote(current->mm, addr, nr, flags, pages, NULL);
 }
 
 /* Every way to a page from an address that a module can call. */
 static const struct route {
 	const char *name;
-	long (*get)(unsigned long addr, unsigned int flags, struct page **page);
+	/* One of these, the first of which takes the mmap lock. */
+	long (*locked)(unsigned long addr, unsigned long nr,
+		       unsigned int flags, struct page **pages);
+	long (*unlocked)(unsigned long addr, unsigned long nr,
+			 struct page **pages, unsigned int flags);
+	int (*fast)(unsigned long addr, int nr, unsigned int flags,
+		    struct page **pages);
 	unsigned int flags;
 	bool pins;
-	bool fast;
 } routes[] = {
-	{ "get_user_pages", get_locked },
-	{ "get_user_pages_remote", get_remote },
-	{ "get_user_pages_unlocked", get_unlocked },
-	{ "pin_user_pages", pin_locked, .pins = true },
-	{ "pin_user_pages, longterm", pin_locked, FOLL_LONGTERM, .pins = true },
-	{ "pin_user_pages_unlocked", pin_unlocked, .pins = true },
-	{ "get_user_pages_fast", get_fast, .fast = true },
-	{ "get_user_pages_fast_only", get_fast_only, .fast = true },
-	{ "pin_user_pages_fast", pin_fast, .pins = true, .fast = true },
-	{ "pin_user_pages_fast, longterm", pin_fast, FOLL_LONGTERM,
-	  .pins = true, .fast = true },
+	{ "get_user_pages", .locked = get_user_pages },
+	{ "get_user_pages_remote", .locked = get_remote },
+	{ "get_user_pages_unlocked", .unlocked = get_user_pages_unlocked },
+	{ "pin_user_pages", .locked = pin_user_pages, .pins = true },
+	{ "pin_user_pages, longterm", .locked = pin_user_pages,
+	  .flags = FOLL_LONGTERM, .pins = true },
+	{ "pin_user_pages_unlocked", .unlocked = pin_user_pages_unlocked,
+	  .pins = true },
+	{ "get_user_pages_fast", .fast = get_user_pages_fast },
+	{ "get_user_pages_fast_only", .fast = get_user_pages_fast_only },
+	{ "pin_user_pages_fast", .fast = pin_user_pages_fast, .pins = true },
+	{ "pin_user_pages_fast, longterm", .fast = pin_user_pages_fast,
+	  .flags = FOLL_LONGTERM, .pins = true },
 };
 
 static const unsigned int accesses[] = {
 	0, FOLL_WRITE, FOLL_WRITE | FOLL_FORCE,
 };
 
+static long get_page_by(const struct route *route, unsigned long addr,
+			unsigned int flags, struct page **page)
+{
+	if (route->fast)
+		return route->fast(addr, 1, flags, page);
+	if (route->unlocked)
+		return route->unlocked(addr, 1, page, flags);
+
+	guard(mmap_read_lock)(current->mm);
+
+	return route->locked(addr, 1, flags, page);
+}
+
 static bool try_route(const struct route *route, unsigned long addr,
 		      unsigned int access)
 {
 	struct page *page;
 
-	if (route->get(addr, route->flags | access, &page) != 1)
+	if (get_page_by(route, addr, route->flags | access, &page) != 1)
 		return false;
 
 	if (route->pins)
@@ -286,7 +240,7 @@ unsigned int dma_buf_probe_gup(unsigned long addr, bool fast,
 
 	for (int i = 0; i < ARRAY_SIZE(routes); i++) {
 		for (int j = 0; j < ARRAY_SIZE(accesses); j++) {
-			if (routes[i].fast != fast)
+			if (!!routes[i].fast != fast)
 				continue;
 			if (!try_route(&routes[i], addr, accesses[j]))
 				continue;
@@ -310,7 +264,7 @@ unsigned int dma_buf_probe_nr_gup(bool fast)
 	unsigned int n = 0;
 
 	for (int i = 0; i < ARRAY_SIZE(routes); i++)
-		n += routes[i].fast == fast;
+		n += !!routes[i].fast == fast;
 
 	return n * ARRAY_SIZE(accesses);
 }

@@ -27,7 +27,6 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
-#include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -108,80 +107,17 @@ static void dma_buf_test_free(struct dma_buf_test_buf *buf)
 	}
 }
 
-/* A table of the same memory as @from, to be mapped for another device. */
-static int dma_buf_test_copy_sgt(struct sg_table *to, struct sg_table *from)
-{
-	struct scatterlist *src, *dst;
-	unsigned int i;
-	int ret;
-
-	ret = sg_alloc_table(to, from->orig_nents, GFP_KERNEL);
-	if (ret)
-		return ret;
-
-	dst = to->sgl;
-	for_each_sgtable_sg(from, src, i) {
-		sg_set_page(dst, sg_page(src), src->length, src->offset);
-		dst = sg_next(dst);
-	}
-
-	return 0;
-}
-
-static int dma_buf_test_get_sgt(struct dma_buf_test_buf *buf,
-				struct sg_table *sgt)
-{
-	int ret;
-
-	switch (buf->kind) {
-	case DMA_BUF_TEST_NONCONTIGUOUS:
-		return dma_buf_test_copy_sgt(sgt, buf->sgt);
-	case DMA_BUF_TEST_PAGES:
-		ret = sg_alloc_table(sgt, 1, GFP_KERNEL);
-		if (!ret)
-			sg_set_page(sgt->sgl, buf->page, buf->size, 0);
-		return ret;
-	default:
-		return dma_get_sgtable_attrs(buf->dev, sgt, buf->cpu_addr,
-					     buf->dma_addr, buf->size,
-					     buf->attrs);
-	}
-}
-
+/* What is tested here is mmap. Importers that use the CPU get along with vmap. */
 static struct sg_table *dma_buf_test_map(struct dma_buf_attachment *attach,
 					 enum dma_data_direction dir)
 {
-	struct sg_table *sgt;
-	int ret;
-
-	sgt = kzalloc_obj(*sgt);
-	if (!sgt)
-		return ERR_PTR(-ENOMEM);
-
-	ret = dma_buf_test_get_sgt(attach->dmabuf->priv, sgt);
-	if (ret)
-		goto err_free;
-
-	ret = dma_map_sgtable(attach->dev, sgt, dir, 0);
-	if (ret)
-		goto err_free_table;
-
-	return sgt;
-
-err_free_table:
-	sg_free_table(sgt);
-err_free:
-	kfree(sgt);
-	return ERR_PTR(ret);
+	return ERR_PTR(-EOPNOTSUPP);
 }
 
 static void dma_buf_test_unmap(struct dma_buf_attachment *attach,
 			       struct sg_table *sgt,
 			       enum dma_data_direction dir)
 {
-	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
-	sg_free_table(sgt);
-	kfree(sgt);
 }
 
 static int dma_buf_test_vmap(struct dma_buf *dmabuf, struct iosys_map *map)

@@ -541,6 +541,32 @@ void test_buf_munmap(struct kunit *test, unsigned long addr, pgoff_t nr)
 	KUNIT_EXPECT_EQ(test, vm_munmap(addr, nr * PAGE_SIZE), 0);
 }
 
+/* The end of a test that has mapped all of the buffer at @addr */
+void test_buf_done(struct kunit *test, struct test_buf *buf, unsigned long addr)
+{
+	test_buf_munmap(test, addr, buf->nr);
+	test_buf_expect_released(test, buf);
+}
+
+/* Page @index is where it is now, in an entry of @size; none if @size is 0. */
+struct dma_buf_probe_entry
+test_buf_expect_entry(struct kunit *test, struct test_buf *buf,
+		      unsigned long addr, pgoff_t index, unsigned long size)
+{
+	struct dma_buf_probe_entry entry;
+
+	dma_buf_probe_entry(addr, &entry);
+	KUNIT_EXPECT_EQ_MSG(test, entry.size, size, "page %lu", index);
+	if (!size)
+		return entry;
+
+	KUNIT_EXPECT_EQ(test, entry.pfn, page_to_pfn(buf->pages[index]));
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		KUNIT_EXPECT_TRUE(test, entry.special);
+
+	return entry;
+}
+
 /*
  * Importers
  */
@@ -844,8 +870,7 @@ void test_buf_split(struct kunit *test)
 		test_buf_munmap(test, addr, 3);
 		expect_alive(test, buf);
 		EXPECT_RIGHT(test, dma_buf_probe_content(tail, 5, nr));
-		test_buf_munmap(test, addr, buf->nr);
-		test_buf_expect_released(test, buf);
+		test_buf_done(test, buf, addr);
 	}
 }
 

@@ -163,6 +163,11 @@ unsigned long test_buf_mmap_at(struct kunit *test, struct test_buf *buf,
 			       unsigned long offset);
 unsigned long test_buf_mmap_all(struct kunit *test, struct test_buf *buf);
 void test_buf_munmap(struct kunit *test, unsigned long addr, pgoff_t nr);
+void test_buf_done(struct kunit *test, struct test_buf *buf,
+		   unsigned long addr);
+struct dma_buf_probe_entry
+test_buf_expect_entry(struct kunit *test, struct test_buf *buf,
+		      unsigned long addr, pgoff_t index, unsigned long size);
 
 struct test_importer *test_importer(struct kunit *test, struct test_buf *buf,
 				    enum test_path path);

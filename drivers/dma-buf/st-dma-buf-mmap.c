@@ -584,19 +584,6 @@ static void test_error(struct kunit *test)
 	}
 }
 
-/* Page @index is where it is now, in an entry of @size; none if @size is 0. */
-static void expect_entry(struct kunit *test, struct test_buf *buf,
-			 unsigned long addr, pgoff_t index, unsigned long size)
-{
-	struct dma_buf_probe_entry entry;
-
-	dma_buf_probe_entry(addr + index * PAGE_SIZE, &entry);
-	KUNIT_EXPECT_EQ(test, entry.size, size);
-	if (size)
-		KUNIT_EXPECT_EQ(test, entry.pfn,
-				page_to_pfn(buf->pages[index]));
-}
-
 /* The check of what mmap inserted finds nothing wrong and changes nothing. */
 static void test_huge_untouched(struct kunit *test)
 {
@@ -607,11 +594,10 @@ static void test_huge_untouched(struct kunit *test)
 	struct test_buf *buf = test_buf_create(test, &exp);
 	unsigned long addr = test_buf_mmap_all(test, buf);
 
-	expect_entry(test, buf, addr, 0, PAGE_SIZE);
-	expect_entry(test, buf, addr, PMD_PAGES, PMD_SIZE);
+	test_buf_expect_entry(test, buf, addr, 0, PAGE_SIZE);
+	test_buf_expect_entry(test, buf, addr + PMD_SIZE, PMD_PAGES, PMD_SIZE);
 	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 /*
@@ -747,8 +733,7 @@ static void test_move(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, test_thread_stop(r), 0, "reader");
 	KUNIT_EXPECT_EQ_MSG(test, test_thread_stop(w), 0, "writer");
 	EXPECT_RIGHT(test, dma_buf_probe(m->addr, buf->dmabuf, 0, buf->nr));
-	test_buf_munmap(test, m->addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, m->addr);
 }
 
 static void move_to(struct kunit *test, struct test_buf *buf,
@@ -772,26 +757,27 @@ static void test_move_huge(struct kunit *test)
 	};
 	struct test_buf *buf = test_buf_create(test, &exp);
 	unsigned long addr = test_buf_mmap_all(test, buf);
+	unsigned long at = addr + (PMD_PAGES + 3) * PAGE_SIZE;
 
 	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, PMD_PAGES));
-	expect_entry(test, buf, addr, 0, PAGE_SIZE);
-	expect_entry(test, buf, addr, PMD_PAGES, 0);
+	test_buf_expect_entry(test, buf, addr, 0, PAGE_SIZE);
+	test_buf_expect_entry(test, buf, addr + PMD_SIZE, PMD_PAGES, 0);
 
 	kunit_warning_suppress(test) {
 		move_to(test, buf, huge_ranges);
-		expect_entry(test, buf, addr, 0, 0);
+		test_buf_expect_entry(test, buf, addr, 0, 0);
 		EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
-		expect_entry(test, buf, addr, 3, PAGE_SIZE);
-		expect_entry(test, buf, addr, PMD_PAGES + 3, PMD_SIZE);
+		test_buf_expect_entry(test, buf, addr + 3 * PAGE_SIZE, 3,
+				      PAGE_SIZE);
+		test_buf_expect_entry(test, buf, at, PMD_PAGES + 3, PMD_SIZE);
 
 		move_to(test, buf, NULL);
 		EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
-		expect_entry(test, buf, addr, PMD_PAGES + 3, PAGE_SIZE);
+		test_buf_expect_entry(test, buf, at, PMD_PAGES + 3, PAGE_SIZE);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
 	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, 3));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 /* The range is huge now, but there is a page table already: it is used. */
@@ -813,8 +799,7 @@ static void test_move_in_fault(struct kunit *test)
 	}
 	KUNIT_EXPECT_NULL_MSG(test, buf->next, "no huge fault");
 	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 /*

@@ -261,15 +261,17 @@ static void expect_pte(struct kunit *test, struct test_buf *buf,
 {
 	struct dma_buf_probe_entry entry;
 
-	KUNIT_ASSERT_EQ_MSG(test, dma_buf_probe_entry(addr, &entry), 0,
-			    "page %lu", index);
-	KUNIT_EXPECT_EQ(test, entry.pfn, page_to_pfn(buf->pages[index]));
-	KUNIT_EXPECT_EQ(test, entry.size, PAGE_SIZE);
+	entry = test_buf_expect_entry(test, buf, addr, index, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, entry.writable, writable);
 	KUNIT_EXPECT_TRUE(test, pte_young(entry.pte));
 	KUNIT_EXPECT_EQ(test, !!pte_dirty(entry.pte), writable);
-	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
-		KUNIT_EXPECT_TRUE(test, entry.special);
+}
+
+static void expect_no_pte(struct kunit *test, unsigned long addr)
+{
+	struct dma_buf_probe_entry entry;
+
+	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
 }
 
 /* Whether one look-up, which has room for 32 ranges, tells all of this. */
@@ -300,7 +302,6 @@ static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 	unsigned long addr = test_buf_mmap_at(test, buf, write ? RW : PROT_READ,
 					      first, 0);
 	unsigned long end = addr + nr * PAGE_SIZE;
-	struct dma_buf_probe_entry entry;
 	pgoff_t all = buf->nr - first;
 	pgoff_t begin = 0, last = nr;
 	u8 val = 1;
@@ -312,7 +313,7 @@ static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 	if (nr < all)
 		test_buf_munmap(test, end, all - nr);
 	KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 0);
-	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
+	expect_no_pte(test, addr);
 
 	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + touch * PAGE_SIZE,
 						  false), 0);
@@ -320,8 +321,7 @@ static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 	for (pgoff_t i = begin; i < last; i++)
 		expect_pte(test, buf, addr + i * PAGE_SIZE, first + i, write);
 	if (last < nr)
-		KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr + last * PAGE_SIZE,
-							  &entry), 0);
+		expect_no_pte(test, addr + last * PAGE_SIZE);
 	atomic_set(&buf->lookups, 0);
 
 	EXPECT_RIGHT(test, dma_buf_probe_content(addr, first, nr));
@@ -374,12 +374,11 @@ static void test_zap(struct kunit *test)
 	struct test_buf *buf = test_buf_create(test, test->param_value);
 	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 	struct page *last = buf->pages[buf->nr - 1];
-	struct dma_buf_probe_entry entry;
 
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
 	unmap_mapping_range(buf->mapping, 0, PAGE_SIZE, 1);
-	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
+	expect_no_pte(test, addr);
 
 	/* No exporter may do this; it shows which entries are new. */
 	if (buf->exp->get_phys == phys_pages && buf->nr > 1)
@@ -391,8 +390,7 @@ static void test_zap(struct kunit *test)
 	for (pgoff_t i = 0; i < buf->nr; i++)
 		expect_pte(test, buf, addr + i * PAGE_SIZE, i, true);
 	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 static int fixup(unsigned long addr)
@@ -421,8 +419,7 @@ static void test_error(struct kunit *test)
 	buf->err = 0;
 	KUNIT_EXPECT_EQ(test, fixup(addr), 0);
 	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 static const struct test_exporter liars[] = {
@@ -438,7 +435,6 @@ KUNIT_ARRAY_PARAM_DESC(liars, liars, name);
 /* An answer that cannot be maps nothing at all. */
 static void test_liar(struct kunit *test)
 {
-	struct dma_buf_probe_entry entry;
 	struct test_buf *buf = test_buf_create(test, test->param_value);
 	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 
@@ -451,10 +447,8 @@ static void test_liar(struct kunit *test)
 							    i & 1), -EFAULT);
 	}
 	for (pgoff_t i = 0; i < buf->nr; i++)
-		KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr + i * PAGE_SIZE,
-							  &entry), 0);
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+		expect_no_pte(test, addr + i * PAGE_SIZE);
+	test_buf_done(test, buf, addr);
 }
 
 /*
@@ -524,12 +518,8 @@ static void test_huge(struct kunit *test)
 
 		atomic_set(&buf->lookups, 0);
 		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(touch, false), 0);
-		KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(touch, &entry), 0);
-		KUNIT_EXPECT_EQ(test, entry.size,
-				h->huge[i] ? PMD_SIZE : PAGE_SIZE);
-		KUNIT_EXPECT_EQ(test, entry.pfn,
-				page_to_pfn(buf->pages[index]));
-		KUNIT_EXPECT_TRUE(test, entry.special);
+		entry = test_buf_expect_entry(test, buf, touch, index,
+					      h->huge[i] ? PMD_SIZE : PAGE_SIZE);
 		KUNIT_EXPECT_EQ(test, entry.writable, !h->readonly);
 		if (h->huge[i])
 			KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 1);
@@ -538,8 +528,7 @@ static void test_huge(struct kunit *test)
 			h->readonly ? -EFAULT : 0);
 	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, h->first,
 					 (end - addr) >> PAGE_SHIFT));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 /* Memory that begins in the middle of a huge page. */
@@ -582,7 +571,6 @@ static void test_huge_split(struct kunit *test)
 		"table", .ranges = pmds, .get_phys = phys_table,
 		.needs = NEEDS_PMD,
 	};
-	struct dma_buf_probe_entry entry;
 	struct test_buf *buf = test_buf_create(test, &exp);
 	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 	unsigned long cut = addr + 7 * PAGE_SIZE;
@@ -593,12 +581,9 @@ static void test_huge_split(struct kunit *test)
 	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, 7));
 	EXPECT_RIGHT(test, dma_buf_probe(cut + PAGE_SIZE, buf->dmabuf, 8,
 					 buf->nr - 8));
-	dma_buf_probe_entry(addr, &entry);
-	KUNIT_EXPECT_EQ(test, entry.size, PAGE_SIZE);
-	dma_buf_probe_entry(addr + PMD_SIZE, &entry);
-	KUNIT_EXPECT_EQ(test, entry.size, PMD_SIZE);
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_expect_entry(test, buf, addr, 0, PAGE_SIZE);
+	test_buf_expect_entry(test, buf, addr + PMD_SIZE, PMD_PAGES, PMD_SIZE);
+	test_buf_done(test, buf, addr);
 }
 
 /* A page table that is there already is filled. */
@@ -618,8 +603,7 @@ static void test_huge_table_there(struct kunit *test)
 				      RW,
 				      MAP_SHARED | MAP_FIXED, 0), addr);
 	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 /* Memory that is shared with the hypervisor is mapped as such. */
@@ -643,8 +627,7 @@ static void test_decrypted(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(addr + 3 * PAGE_SIZE, &entry),
 			0);
 	KUNIT_EXPECT_TRUE(test, pte_same(entry.pte, want));
-	test_buf_munmap(test, addr, buf->nr);
-	test_buf_expect_released(test, buf);
+	test_buf_done(test, buf, addr);
 }
 
 /*
@@ -670,7 +653,6 @@ static int access(unsigned long addr, void *data, int len, int write)
 static void test_access(struct kunit *test)
 {
 	struct test_buf *buf = test_buf_create(test, test->param_value);
-	struct dma_buf_probe_entry entry;
 	unsigned long addr, end;
 	u32 __user *uaddr;
 	u32 val, want;
@@ -684,7 +666,7 @@ static void test_access(struct kunit *test)
 	end = addr + (buf->nr - 1) * PAGE_SIZE;
 	uaddr = (u32 __user *)(addr + 64);
 
-	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
+	expect_no_pte(test, addr);
 	for (unsigned long at = addr; at < end; at += PAGE_SIZE) {
 		KUNIT_EXPECT_EQ(test, access(at, data, 2 * PAGE_SIZE, 0),
 				(int)PAGE_SIZE);
