@@ -54,6 +54,7 @@ struct pfnmap_test {
 	unsigned int faults;
 	pgoff_t limit;
 	bool retry;
+	bool waits;
 };
 
 /* Fills one page table, as far as the vma goes. */
@@ -68,6 +69,9 @@ static vm_fault_t pt_fault(struct vm_fault *vmf)
 	pgoff_t pgoff = linear_page_index(vma, start);
 
 	t->faults++;
+	/* As a wait that a signal ends */
+	if (t->waits && signal_pending(current))
+		return VM_FAULT_NOPAGE;
 	if (t->retry && fault_flag_allow_retry_first(vmf->flags)) {
 		t->retry = false;
 		release_fault_lock(vmf);
@@ -992,6 +996,31 @@ static void pt_populate_retry(struct kunit *test)
 			2 * PT_BLOCK_PAGES);
 }
 
+/* Nobody but the way to user space takes a signal away. */
+static void pt_populate_signal(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr;
+	int ret;
+
+	t->vm_ops = &pt_ops_fault;
+	t->waits = true;
+	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	ret = pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ);
+	KUNIT_EXPECT_EQ(test, ret, -ERESTARTNOINTR);
+	KUNIT_EXPECT_EQ(test, t->faults, 1);
+	ret = __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, t->faults, 2);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE,
+					 MADV_POPULATE_READ), 0);
+	KUNIT_EXPECT_EQ(test, t->faults, 4);
+}
+
 static void pt_populate_errors(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
@@ -1041,6 +1070,7 @@ static struct kunit_case pfnmap_test_cases[] = {
 	KUNIT_CASE(pt_populate),
 	KUNIT_CASE(pt_populate_mmap),
 	KUNIT_CASE(pt_populate_retry),
+	KUNIT_CASE(pt_populate_signal),
 	KUNIT_CASE(pt_populate_errors),
 	/* These two hit a BUG() in a kernel that does not pass them. */
 	KUNIT_CASE(pt_insert_pages),
