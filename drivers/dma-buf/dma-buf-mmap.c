@@ -235,20 +235,30 @@ static int follow_entry(struct follow_pfnmap_args *args, bool write)
 	return -EFAULT;
 }
 
-/* Find the entry at an address. If it is not there, fault it in. */
+/*
+ * Find the entry at an address. If it is not there, fault it in, as often as it
+ * takes: the buffer may move right after the fault, and a fault that met one of
+ * another size leaves the work to the next.
+ */
 static int follow_or_fault(struct follow_pfnmap_args *args, bool write)
 {
 	unsigned int flags = FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0);
+	bool tried = false;
 	vm_fault_t ret;
 
-	if (!follow_entry(args, write))
-		return 0;
+	while (follow_entry(args, write)) {
+		/* A handler that waits returns without an entry for a signal. */
+		if (tried && signal_pending(current))
+			return -EINTR;
+		tried = true;
 
-	ret = handle_mm_fault(args->vma, args->address, flags, NULL);
-	if (ret & VM_FAULT_ERROR)
-		return vm_fault_to_errno(ret, 0);
+		ret = handle_mm_fault(args->vma, args->address, flags, NULL);
+		if (ret & VM_FAULT_ERROR)
+			return vm_fault_to_errno(ret, 0);
+		cond_resched();
+	}
 
-	return follow_entry(args, write);
+	return 0;
 }
 
 /* Device memory, or memory that the kernel may not have mapped. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * Interface of the test exporter for the DMA API, for the selftests only.
+ * Interface of the test exporters, for the selftests only.
  * It is no ABI: kernel and selftests are from the same tree.
  */
 #ifndef __DMA_BUF_TEST_H
@@ -40,5 +40,12 @@ struct dma_buf_test_export {
 };
 
 #define DMA_BUF_TEST_EXPORT	_IOWR('b', 0x74, struct dma_buf_test_export)
+
+/* Has buffers of one kind, 0, and moves them: the argument is the dma-buf. */
+#define DMA_BUF_TEST_MOVE_DEV	"dma_buf_test_move"
+#define DMA_BUF_TEST_MOVE	_IOW('b', 0x75, __s32)
+
+/* All bytes of memory that a buffer was moved away from */
+#define DMA_BUF_TEST_FREED	0xdb
 
 #endif

@@ -740,6 +740,39 @@ static int get_dma(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 }
 
 /*
+ * Memory that moves when it is told to
+ */
+
+#define MOVE_DEV	"/dev/" DMA_BUF_TEST_MOVE_DEV
+
+static int get_moving(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	struct dma_buf_test_export export = { .size = buf->size };
+
+	buf->dev = open(MOVE_DEV, O_RDWR | O_CLOEXEC);
+	if (buf->dev < 0)
+		return fail(buf, -ENODEV, "no " MOVE_DEV);
+	if (buf->access != O_RDWR)
+		return fail(buf, -EOPNOTSUPP, "always read-write");
+	if (ioctl(buf->dev, DMA_BUF_TEST_EXPORT, &export) < 0)
+		return step_failed(buf, "DMA_BUF_TEST_EXPORT");
+	buf->fd = export.fd;
+	return 0;
+}
+
+int dmabuf_move(const struct dmabuf *buf)
+{
+	int dev = open(MOVE_DEV, O_RDWR | O_CLOEXEC);
+	int err;
+
+	if (dev < 0)
+		return -errno;
+	err = ioctl(dev, DMA_BUF_TEST_MOVE, &buf->fd) < 0 ? -errno : 0;
+	close(dev);
+	return err;
+}
+
+/*
  * A buffer that somebody hands in, as descriptor number $DMABUF_FD. There is one
  * of it, of the size that it has.
  */
@@ -848,6 +881,10 @@ const struct dmabuf_exporter dmabuf_exporters[] = {
 	DMA_DIRECT("scattered", "scatt.", NONCONTIGUOUS),
 	DMA_DIRECT("pages", "pages", PAGES),
 	{
+		.name = "moving", .label = "moving", .get = get_moving,
+		.huge = true, .no_vmap = true, .moves = true,
+		.needs = "CONFIG_DMABUF_TEST_MOVE",
+	}, {
 		.name = "fd", .label = "DMABUF_FD", .get = get_fd,
 		.no_vmap = true, .foreign = true,
 		.needs = "DMABUF_FD=3 ./dmabuf-mmap -v fd 3<>file",

@@ -21,6 +21,7 @@ struct dmabuf;
  * @no_vmap: not, or maybe not, for importers that use the CPU
  * @ttm:     debuggers may write to a mapping that has no permission at all
  * @foreign: somebody else holds the buffer, it never goes away
+ * @moves:   dmabuf_move() moves the buffer
  * @get:     fills @buf; 0 or -errno, with a reason in buf->why
  * @arg:     name of heap, driver or device, whatever @get wants
  * @index:   which one of several with the same @arg
@@ -33,6 +34,7 @@ struct dmabuf_exporter {
 	bool no_vmap;
 	bool ttm;
 	bool foreign;
+	bool moves;
 	int (*get)(const struct dmabuf_exporter *exp, struct dmabuf *buf);
 	const char *arg;
 	int index;
@@ -73,6 +75,8 @@ int dmabuf_get(const struct dmabuf_exporter *exp, size_t size, int access,
 /* Let go of the device; the dma-buf stays. */
 void dmabuf_close_device(struct dmabuf *buf);
 void dmabuf_put(struct dmabuf *buf);
+/* Have the exporter move the buffer to other memory: 0 or -errno. */
+int dmabuf_move(const struct dmabuf *buf);
 void *dmabuf_map(const struct dmabuf *buf, int prot, int flags);
 /* The V4L2 buffer behind @buf, mapped through its device node instead. */
 void *dmabuf_map_node(const struct dmabuf *buf, size_t *len);
@@ -111,6 +115,7 @@ size_t dmabuf_pmd_size(void);
  * @needs:   what has to be there
  * @write:   the kernel writes to the pages: a read-only mapping is refused
  *           for that reason alone
+ * @touches: @run reads the memory by the CPU, before the kernel does anything
  * @refusal: the error by which the kernel says that it may not have the pages.
  *           Any other comes from something else, and proves nothing.
  * @run:     ROUTE_OPEN, ROUTE_MISSING or -errno
@@ -121,6 +126,7 @@ struct gup_route {
 	const char *name;
 	const char *needs;
 	bool write;
+	bool touches;
 	int refusal;
 	int (*run)(const struct gup_route *route, void *addr, size_t len);
 	unsigned long arg;

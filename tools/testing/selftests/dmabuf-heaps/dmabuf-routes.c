@@ -315,6 +315,7 @@ static int run_futex(const struct gup_route *route, void *addr, size_t len)
 		.refusal = EFAULT, __VA_ARGS__				\
 	}
 #define WRITE		.write = true
+#define TOUCHES		.touches = true
 #define NEEDS_GUP_TEST	"CONFIG_GUP_TEST, debugfs"
 #define GUP(_name, _ioctl, ...)						\
 	ROUTE(_name, run_gup_test, NEEDS_GUP_TEST, .arg = _ioctl, __VA_ARGS__)
@@ -344,9 +345,9 @@ const struct gup_route gup_routes[] = {
 	      .flags = SPLICE_F_GIFT),
 	ROUTE("process_vm_readv", run_process_vm, "CONFIG_CROSS_MEMORY_ATTACH"),
 	ROUTE("process_vm_writev", run_process_vm, "CONFIG_CROSS_MEMORY_ATTACH",
-	      WRITE),
-	ROUTE("o_direct_write", run_o_direct, NEEDS_DISK),
-	ROUTE("o_direct_read", run_o_direct, NEEDS_DISK, WRITE),
+	      WRITE, TOUCHES),
+	ROUTE("o_direct_write", run_o_direct, NEEDS_DISK, TOUCHES),
+	ROUTE("o_direct_read", run_o_direct, NEEDS_DISK, WRITE, TOUCHES),
 	ROUTE("io_uring_fixed", run_io_uring,
 	      "CONFIG_IO_URING, kernel.io_uring_disabled=0", WRITE),
 	ROUTE("v4l2_userptr", run_v4l2_userptr,
