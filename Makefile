@@ -3,7 +3,7 @@
 # made goes to build/. What stands behind ## is printed by make help.
 
 targets := demo test bench topics series check-series quilt check check-driver compile-matrix matrix
-targets += tree image shell kunit selftests i915 refresh clean
+targets += tree image shell kunit selftests storm i915 refresh clean
 
 ## BASE=mainline        the queue: patches/BASE; also 7.2 and 6.12 (docs/bases.md)
 BASE ?= mainline
@@ -23,17 +23,21 @@ T ?=
 JOBS ?=
 ## KVM=auto|no          auto: use KVM after a short proof that it works (default); no: never
 KVM ?= auto
-## DEBUG=1              kernels with lock, page table and address checks; slow, elsewhere in build/
+## DEBUG=name           a kernel with checks, of harness/config/debug-*.config (1: kasan); slow
 DEBUG ?=
 ## LONG=1               bench: also the curves to 1 GiB
 LONG ?=
 ## FORCE=1              tree: throw away edits made in build/BASE/linux
 FORCE ?=
+## OPS=n                storm: operations on each kernel (default: 10 million)
+OPS ?=
+## SEED=n               storm: what their order depends on (default: chance)
+SEED ?=
 # see the targets that take them
 FROM ?=
 RANGE ?=
 FILE ?=
-export BASE KERNEL ARCH BASELINE TOPIC S T JOBS KVM DEBUG LONG FORCE FROM RANGE FILE
+export BASE KERNEL ARCH BASELINE TOPIC S T JOBS KVM DEBUG LONG OPS SEED FORCE FROM RANGE FILE
 
 .PHONY: help $(targets)
 .NOTPARALLEL:

@@ -47,6 +47,12 @@ topic_needs() {
 	for _t in $(topics); do case $_needs in *" $_t "*) echo "$_t" ;; esac; done
 }
 
+# A kernel with checks: harness/config/debug-NAME.config. The usual one is just 1.
+[ "$DEBUG" != 1 ] || DEBUG=kasan
+debug_kernels() { (cd "$TOP/harness/config" && ls debug-*.config) | sed 's/^debug-//; s/\.config$//'; }
+[ -z "$DEBUG" ] || debug_kernels | grep -qxF "$DEBUG" ||
+	die "DEBUG=$DEBUG: no such kernel; there is:$(list "$(debug_kernels)")"
+
 ARCHFILE=$TOP/harness/arch/$ARCH
 [ -f "$ARCHFILE" ] || die "ARCH=$ARCH: no such architecture here; there is: $(cd "$TOP/harness/arch" && echo *)"
 # shellcheck source=harness/arch/x86_64
@@ -88,11 +94,11 @@ lock() {
 mktmp() { rm -rf "$1.tmp"; mkdir -p "$1.tmp"; }
 
 # Object directory of one kernel: "" patched, "baseline" unpatched
-obj_dir() { echo "$WORK/obj-$ARCH${1:+-$1}${DEBUG:+-debug}"; }
+obj_dir() { echo "$WORK/obj-$ARCH${1:+-$1}${DEBUG:+-$DEBUG}"; }
 
 # The kernel's make, with nothing of ours in its environment
 kmake() {
-	env -u BASE -u KERNEL -u BASELINE -u DEBUG -u FORCE -u FROM -u RANGE -u TOPIC -u FILE -u KVM -u JOBS -u T -u S \
+	env -u BASE -u KERNEL -u BASELINE -u DEBUG -u OPS -u SEED -u FORCE -u FROM -u RANGE -u TOPIC -u FILE -u KVM -u JOBS -u T -u S \
 		ARCH="$kernel_arch" CROSS_COMPILE="$cross" KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host \
 		KBUILD_BUILD_TIMESTAMP=@0 make "$@"
 }
