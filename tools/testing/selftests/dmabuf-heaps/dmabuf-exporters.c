@@ -244,12 +244,14 @@ static int populate_huge(int fd, size_t size)
 		return -errno;
 	map = (void *)round_up_to((uintptr_t)area, pmd);
 	if (mmap(map, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		 fd, 0) == MAP_FAILED)
-		return -errno;
-	madvise(map, size, MADV_HUGEPAGE);
-	memset(map, 0, size);
-	/* nothing to do, and no error, if they are huge already */
-	err = madvise(map, size, MADV_COLLAPSE) ? -ENODEV : 0;
+		 fd, 0) == MAP_FAILED) {
+		err = -errno;
+	} else {
+		madvise(map, size, MADV_HUGEPAGE);
+		memset(map, 0, size);
+		/* nothing to do, and no error, if they are huge already */
+		err = madvise(map, size, MADV_COLLAPSE) ? -ENODEV : 0;
+	}
 	munmap(area, size + pmd);
 	return err;
 }

@@ -1,0 +1,779 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every allocation on the way of a dma-buf, from its device to the last munmap(),
+ * fails once.
+ *
+ * Each step in the life of a mapping is run with its first allocation failing, then
+ * with its second one, and so on until it needs no more. A step may say so, by
+ * ENOMEM, or do without the memory. After either, the next try works, the buffer
+ * holds what it should, and nothing is left behind.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+#include <linux/mman.h>
+
+#include "kselftest.h"
+#include "dmabuf-exporters.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define DEBUGFS		"/sys/kernel/debug/"
+#define KMEMLEAK	DEBUGFS "kmemleak"
+#define ALLOCINFO	"/proc/allocinfo"
+#define NEEDS \
+	"CONFIG_FAULT_INJECTION_DEBUG_FS, CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC"
+#define FAR_AWAY	((void *)(1UL << 36))
+#define MAX_NTH		20000
+#define MAX_SITES	32768
+
+static int fail_nth = -1;	/* /proc/self/task/TID/fail-nth */
+static int self_mem = -1;	/* /proc/self/mem */
+
+/*
+ * Which allocation fails
+ */
+
+static const struct {
+	const char *file;
+	const char *value;
+} injection[] = {
+	{ DEBUGFS "failslab/ignore-gfp-wait", "N" },
+	{ DEBUGFS "failslab/cache-filter", "N" },
+	{ DEBUGFS "failslab/verbose", "0" },
+	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N" },
+	{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N" },
+	{ DEBUGFS "fail_page_alloc/min-order", "0" },
+	{ DEBUGFS "fail_page_alloc/verbose", "0" },
+};
+
+static bool put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len = strlen(value);
+	bool ok = fd >= 0 && write(fd, value, len) == len;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static void set_up_injection(void)
+{
+	char path[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(injection); i++)
+		if (!put(injection[i].file, injection[i].value))
+			ksft_exit_skip("%s: %s (needs " NEEDS ")\n",
+				       injection[i].file, strerror(errno));
+	if (access(ALLOCINFO, R_OK))
+		ksft_exit_skip("no " ALLOCINFO " (needs CONFIG_MEM_ALLOC_PROFILING)\n");
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth",
+		 syscall(SYS_gettid));
+	fail_nth = open(path, O_RDWR | O_CLOEXEC);
+	self_mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	if (fail_nth < 0 || self_mem < 0)
+		ksft_exit_fail_perror(path);
+}
+
+static void write_nth(unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	if (pwrite(fail_nth, text, len, 0) != len)
+		ksft_exit_fail_perror("fail-nth");
+}
+
+/* Whether the allocation was made, and failed */
+static bool end_injection(void)
+{
+	char text[16] = "";
+
+	if (pread(fail_nth, text, sizeof(text) - 1, 0) <= 0)
+		ksft_exit_fail_perror("fail-nth");
+	write_nth(0);
+	return !atoi(text);
+}
+
+/*
+ * What may be left behind
+ */
+
+struct books {
+	long dmabufs;
+	long vmas;
+	long hugetlb;	/* free huge pages */
+	long cma;	/* free pages of all CMA areas */
+};
+
+static long read_number(const char *path, const char *format)
+{
+	FILE *f = fopen(path, "r");
+	long number = 0;
+	char line[512];
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, format, &number) == 1)
+			break;
+	fclose(f);
+	return number;
+}
+
+static long count_lines(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[512];
+	long n = 0;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		n++;
+	fclose(f);
+	return n;
+}
+
+static long free_cma(void)
+{
+	long pages = 0;
+	glob_t areas;
+	size_t i;
+
+	if (glob("/sys/kernel/mm/cma/*/available_pages", 0, NULL, &areas))
+		return 0;
+	for (i = 0; i < areas.gl_pathc; i++)
+		pages += read_number(areas.gl_pathv[i], "%ld");
+	globfree(&areas);
+	return pages;
+}
+
+static void read_books(struct books *books)
+{
+	memset(books, 0, sizeof(*books));
+	books->dmabufs = read_number(DEBUGFS "dma_buf/bufinfo",
+				     "Total %ld objects");
+	books->vmas = count_lines("/proc/self/maps");
+	books->hugetlb = read_number("/proc/meminfo", "HugePages_Free: %ld");
+	books->cma = free_cma();
+}
+
+static bool balanced(const struct books *before)
+{
+	struct books now;
+
+	read_books(&now);
+	if (now.dmabufs == before->dmabufs && now.vmas == before->vmas &&
+	    now.hugetlb == before->hugetlb && now.cma == before->cma)
+		return true;
+	ksft_print_msg("left behind: %ld dma-bufs, %ld vmas, %ld huge pages, %ld pages of CMA\n",
+		       now.dmabufs - before->dmabufs, now.vmas - before->vmas,
+		       before->hugetlb - now.hugetlb, before->cma - now.cma);
+	return false;
+}
+
+/*
+ * Bytes that each place in the source holds. The places are the same, in the same
+ * order, each time.
+ */
+struct sites {
+	unsigned int nr;
+	long long bytes[MAX_SITES];
+};
+
+/*
+ * All that exporters have in the kernel; elsewhere others come and go. Some pages of
+ * shmem may be on their way to an LRU list.
+ */
+static const struct {
+	const char *place;
+	unsigned int slack;	/* pages */
+} watched[] = {
+	{ "drivers/dma-buf/" }, { "drivers/gpu/" }, { "drivers/media/" },
+	{ "drivers/vfio/" }, { "samples/" }, { "kernel/dma/" },
+	{ "lib/scatterlist.c" }, { "mm/memfd.c" }, { "mm/vma.c" },
+	{ "mm/vma_init.c" }, { "mm/shmem.c", .slack = 64 },
+};
+
+/* Whether @place may not hold that much more */
+static bool is_leak(const char *place, long long more)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(watched); i++)
+		if (!strncmp(place, watched[i].place, strlen(watched[i].place)))
+			return more > watched[i].slack *
+				      (long long)dmabuf_page_size();
+	return false;
+}
+
+/* The number of places that hold more than @before, which may be NULL */
+static unsigned int read_sites(struct sites *now, const struct sites *before,
+			       bool say)
+{
+	FILE *f = fopen(ALLOCINFO, "r");
+	char line[512], place[256];
+	unsigned int more = 0;
+	long long bytes;
+
+	if (!f)
+		ksft_exit_fail_perror(ALLOCINFO);
+	/* drains what each CPU holds for the LRU lists */
+	put("/proc/sys/vm/drop_caches", "5");
+	now->nr = 0;
+	while (fgets(line, sizeof(line), f)) {
+		unsigned int i = now->nr;
+
+		if (sscanf(line, "%lld %*u %255s", &bytes, place) != 2)
+			continue;
+		if (i == MAX_SITES)
+			ksft_exit_fail_msg("more places in " ALLOCINFO " than room\n");
+		now->bytes[i] = bytes;
+		now->nr++;
+		if (!before || !is_leak(place, bytes - before->bytes[i]))
+			continue;
+		more++;
+		if (say)
+			ksft_print_msg("left behind: %lld bytes of %s\n",
+				       bytes - before->bytes[i], place);
+	}
+	fclose(f);
+	return more;
+}
+
+/* Some memory is freed by a work item; kfree_rcu() may take five seconds. */
+static bool no_more_than(const struct sites *before)
+{
+	static struct sites now;
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (!read_sites(&now, before, false))
+			return true;
+		usleep(100000);
+	}
+	return !read_sites(&now, before, true);
+}
+
+/*
+ * The steps
+ */
+
+struct scene {
+	const struct dmabuf_exporter *exp;
+	struct dmabuf buf;
+	char *map;		/* all of it, shared, or NULL */
+};
+
+/**
+ * struct step - something that userspace does
+ * @name: for messages
+ * @run: 0 or -errno; can be run once more after it failed
+ * @also: besides ENOMEM, what a failed allocation may look like
+ * @bare: there is no buffer before
+ * @mapped: there is a mapping before, which nobody has touched
+ */
+struct step {
+	const char *name;
+	int (*run)(struct scene *scene);
+	int also[3];
+	bool bare;
+	bool mapped;
+};
+
+static sigjmp_buf signal_env;
+
+/*
+ * After fork() the kernel may be the first to write to the page that rseq is in. If
+ * it gets no memory for a copy it sends SIGSEGV, and tries again afterwards.
+ */
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	if (info->si_code != SI_KERNEL)
+		siglongjmp(signal_env, sig);
+}
+
+static size_t buf_size(const struct dmabuf_exporter *exp)
+{
+	size_t ps = dmabuf_page_size();
+
+	return exp->huge ? dmabuf_pmd_size() + 16 * ps : 32 * ps;
+}
+
+static size_t map_size(const struct scene *scene)
+{
+	return scene->buf.size & ~(dmabuf_page_size() - 1);
+}
+
+/* Far from all else, so that each level of the page tables is to be allocated */
+static int map_with(const struct scene *scene, int prot, int flags, char **map)
+{
+	*map = mmap(FAR_AWAY, map_size(scene), prot, flags, scene->buf.fd, 0);
+	return *map == MAP_FAILED ? -errno : 0;
+}
+
+/* -EFAULT if the CPU cannot get at the memory, -EBADMSG if it is the wrong one */
+static int check_contents(const struct scene *scene, const char *map)
+{
+	if (sigsetjmp(signal_env, 1))
+		return -EFAULT;
+	return dmabuf_check(map, map_size(scene), 0) ? -EBADMSG : 0;
+}
+
+static int fill_contents(const struct scene *scene, char *map)
+{
+	if (sigsetjmp(signal_env, 1))
+		return -EFAULT;
+	dmabuf_fill(map, map_size(scene), 0);
+	return 0;
+}
+
+static int step_create(struct scene *scene)
+{
+	int err = dmabuf_get(scene->exp, buf_size(scene->exp), O_RDWR,
+			     &scene->buf);
+
+	if (err && err != -ENOMEM && err != -ENODEV && err != -ENOSPC &&
+	    err != -EEXIST)
+		ksft_print_msg("%s\n", scene->buf.why);
+	return err;
+}
+
+static int step_map(struct scene *scene)
+{
+	char *map;
+	int err = map_with(scene, RW, MAP_SHARED, &map);
+
+	if (!err)
+		scene->map = map;
+	return err;
+}
+
+static int step_private(struct scene *scene)
+{
+	char *map;
+	int err = map_with(scene, PROT_READ, MAP_PRIVATE, &map);
+
+	if (err)
+		return err;
+	err = check_contents(scene, map);
+	if (munmap(map, map_size(scene)) && !err)
+		err = -errno;
+	return err;
+}
+
+static int step_map_populate(struct scene *scene)
+{
+	char *map;
+	int err = map_with(scene, RW, MAP_SHARED | MAP_POPULATE, &map);
+
+	if (!err)
+		scene->map = map;
+	return err;
+}
+
+static int step_touch(struct scene *scene)
+{
+	return fill_contents(scene, scene->map);
+}
+
+/* EINVAL is the answer where mmap() has made all entries. */
+static int step_populate(struct scene *scene)
+{
+	if (!madvise(scene->map, map_size(scene), MADV_POPULATE_WRITE))
+		return 0;
+	return errno == EINVAL ? 0 : -errno;
+}
+
+/* The child has the entries of the parent, if there are any, and a vma of its own. */
+static int step_fork(struct scene *scene)
+{
+	int status, err;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		err = check_contents(scene, scene->map);
+		_exit(err ? 1 : fill_contents(scene, scene->map) ? 2 : 0);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return status ? -ECHILD : 0;
+}
+
+static int step_fork_touched(struct scene *scene)
+{
+	int err = fill_contents(scene, scene->map);
+
+	return err ?: step_fork(scene);
+}
+
+static int step_access(struct scene *scene)
+{
+	off_t at = (uintptr_t)scene->map;
+	uint64_t word;
+
+	if (pread(self_mem, &word, sizeof(word), at) != sizeof(word))
+		return -errno;
+	if (pwrite(self_mem, &word, sizeof(word), at) != sizeof(word))
+		return -errno;
+	return 0;
+}
+
+static int step_sync(struct scene *scene)
+{
+	struct dma_buf_sync sync = {
+		.flags = DMA_BUF_SYNC_RW | DMA_BUF_SYNC_START,
+	};
+
+	if (ioctl(scene->buf.fd, DMA_BUF_IOCTL_SYNC, &sync))
+		return -errno;
+	sync.flags = DMA_BUF_SYNC_RW | DMA_BUF_SYNC_END;
+	return ioctl(scene->buf.fd, DMA_BUF_IOCTL_SYNC, &sync) ? -errno : 0;
+}
+
+/* Splits the vma, and a huge entry, and puts the vma together again */
+static int step_protect(struct scene *scene)
+{
+	size_t ps = dmabuf_page_size();
+	int err = fill_contents(scene, scene->map);
+
+	if (err)
+		return err;
+	if (mprotect(scene->map + ps, ps, PROT_READ) ||
+	    mprotect(scene->map + ps, ps, RW))
+		return -errno;
+	return 0;
+}
+
+static int step_unmap(struct scene *scene)
+{
+	if (munmap(scene->map, map_size(scene)))
+		return -errno;
+	scene->map = NULL;
+	return 0;
+}
+
+static int step_close(struct scene *scene)
+{
+	dmabuf_put(&scene->buf);
+	return 0;
+}
+
+/* The mapping is the last that has the buffer. */
+static int step_unmap_last(struct scene *scene)
+{
+	dmabuf_put(&scene->buf);
+	return step_unmap(scene);
+}
+
+static const struct step steps[] = {
+	/*
+	 * The search for a device goes on if one cannot be opened, and a mediated one
+	 * that access() cannot find is made once more. For shmem, a file that cannot
+	 * be made is a lack of space.
+	 */
+	{ "create", step_create, .also = { -ENODEV, -EEXIST, -ENOSPC },
+	  .bare = true },
+	{ "map", step_map },
+	{ "map-private", step_private },
+	{ "map-populate", step_map_populate },
+	{ "touch", step_touch, .mapped = true },
+	{ "populate", step_populate, .mapped = true },
+	{ "fork", step_fork, .mapped = true },
+	{ "fork-touched", step_fork_touched, .mapped = true },
+	/* access_process_vm() has no errno, only a count */
+	{ "access", step_access, .also = { -EIO }, .mapped = true },
+	{ "sync", step_sync },
+	{ "protect", step_protect, .mapped = true },
+	{ "unmap", step_unmap, .mapped = true },
+	{ "close", step_close },
+	{ "unmap-last", step_unmap_last, .mapped = true },
+};
+
+/* What comes before a step: nothing fails here. */
+static int begin_scene(struct scene *scene, const struct step *step)
+{
+	int err;
+
+	if (step->bare)
+		return 0;
+	err = step_create(scene);
+	if (!err)
+		err = step_map(scene);
+	if (!err)
+		err = fill_contents(scene, scene->map);
+	if (!err)
+		err = step_unmap(scene);
+	if (!err && step->mapped)
+		err = step_map(scene);
+	return err;
+}
+
+/* What is in the buffer, if there still is one */
+static int end_scene(struct scene *scene, const struct step *step)
+{
+	int err = 0;
+
+	if (scene->buf.fd >= 0) {
+		if (!scene->map)
+			err = step_map(scene);
+		if (!err && step->bare)
+			err = fill_contents(scene, scene->map);
+		if (!err)
+			err = check_contents(scene, scene->map);
+	}
+	if (scene->map)
+		munmap(scene->map, map_size(scene));
+	dmabuf_put(&scene->buf);
+	return err;
+}
+
+/*
+ * Their memory comes with the first fault, and is not worth the OOM killer: drivers
+ * send SIGBUS if there is none.
+ */
+static const char *const sigbus[] = {
+	"vgem", "vkms", "virtio_gpu", "bochs", "cirrus", "qxl",
+};
+
+static bool may_sigbus(const struct dmabuf_exporter *exp)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sigbus); i++)
+		if (!strcmp(exp->name, sigbus[i]))
+			return true;
+	return false;
+}
+
+/* Whether @err is what the failure of an allocation in that step may look like */
+static bool is_excused(const struct dmabuf_exporter *exp, const struct step *step,
+		       int err)
+{
+	unsigned int i;
+
+	if (err == -EFAULT)
+		return may_sigbus(exp);
+	for (i = 0; i < ARRAY_SIZE(step->also); i++)
+		if (err == step->also[i])
+			return true;
+	return err == -ENOMEM;
+}
+
+/*
+ * What became of a step whose allocation number @nth fails: 0 if it made no such
+ * one, 1 if it did without, 2 if it failed, or a negative errno with a message.
+ */
+static int try_step(const struct dmabuf_exporter *exp, const struct step *step,
+		    unsigned int nth)
+{
+	struct scene scene = {
+		.exp = exp,
+		.buf = { .fd = -1, .dev = -1, .aux = { -1, -1 } },
+	};
+	const char *when = "before";
+	bool injected = false;
+	int ret, err;
+
+	err = begin_scene(&scene, step);
+	if (err)
+		goto out;
+
+	when = "with the failure";
+	write_nth(nth);
+	ret = step->run(&scene);
+	injected = end_injection() && nth;
+	if (ret && (!injected || !is_excused(exp, step, ret))) {
+		err = ret;
+		goto out;
+	}
+	if (ret) {
+		when = "at the next try";
+		err = step->run(&scene);
+		if (err)
+			goto out;
+	}
+	when = "in the end";
+out:
+	/* the first error counts */
+	ret = injected ? ret ? 2 : 1 : 0;
+	if (err)
+		end_scene(&scene, step);
+	else
+		err = end_scene(&scene, step);
+	if (err)
+		ksft_print_msg("%s, %s, allocation %u: %s: %s\n", exp->name,
+			       step->name, nth, when, strerror(-err));
+	return err ?: ret;
+}
+
+struct points {
+	unsigned int failed;	/* allocations */
+	unsigned int errors;	/* steps that failed for it */
+};
+
+static bool fail_step(const struct dmabuf_exporter *exp, const struct step *step,
+		      struct points *points)
+{
+	static struct sites sites;
+	struct books books;
+	bool ok = true;
+	int ret;
+
+	/* what is only made once is not left behind */
+	if (try_step(exp, step, 0) < 0)
+		return false;
+	read_sites(&sites, NULL, false);
+	read_books(&books);
+
+	for (unsigned int nth = 1; ; nth++) {
+		if (nth == MAX_NTH) {
+			ksft_print_msg("%s, %s: no end\n", exp->name, step->name);
+			return false;
+		}
+		ret = try_step(exp, step, nth);
+		if (!balanced(&books)) {
+			ksft_print_msg("%s, %s, allocation %u\n", exp->name,
+				       step->name, nth);
+			read_books(&books);
+			ok = false;
+		}
+		if (!ret)
+			break;
+		if (ret < 0)
+			ok = false;
+		points->failed++;
+		if (ret == 2)
+			points->errors++;
+	}
+	if (!no_more_than(&sites)) {
+		ksft_print_msg("%s, %s\n", exp->name, step->name);
+		ok = false;
+	}
+	return ok;
+}
+
+static void fail_exporter(const struct dmabuf_exporter *exp)
+{
+	struct points all = { 0 };
+	time_t start = time(NULL);
+	struct dmabuf buf;
+	bool ok = true;
+	unsigned int i;
+	int err;
+
+	err = dmabuf_get(exp, buf_size(exp), O_RDWR, &buf);
+	if (err == -ENODEV) {
+		ksft_test_result_skip("%s: %s (needs %s)\n", exp->name, buf.why,
+				      exp->needs);
+		return;
+	}
+	if (!err)
+		dmabuf_put(&buf);
+
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct points points = { 0 };
+
+		if (!fail_step(exp, &steps[i], &points))
+			ok = false;
+		ksft_print_msg("%s: %s: %u allocations failed, %u errors\n",
+			       exp->name, steps[i].name, points.failed,
+			       points.errors);
+		all.failed += points.failed;
+		all.errors += points.errors;
+	}
+	ksft_print_msg("%s: %u allocations failed, %u errors, %ld s\n", exp->name,
+		       all.failed, all.errors, (long)(time(NULL) - start));
+	ksft_test_result(ok && all.failed, "%s\n", exp->name);
+}
+
+/*
+ * Memory that nobody refers to, whoever allocated it. An object counts once it is
+ * five seconds old and two scans found it unchanged.
+ */
+static void test_kmemleak(void)
+{
+	char line[256];
+	long leaks = 0;
+	FILE *f;
+
+	if (access(KMEMLEAK, R_OK)) {
+		ksft_test_result_skip("kmemleak (needs CONFIG_DEBUG_KMEMLEAK)\n");
+		return;
+	}
+	sleep(6);
+	if (!put(KMEMLEAK, "scan") || !put(KMEMLEAK, "scan")) {
+		ksft_perror("scan");
+		ksft_test_result_fail("kmemleak\n");
+		return;
+	}
+	f = fopen(KMEMLEAK, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "unreferenced", 12))
+			leaks++;
+		ksft_print_msg("%s", line);
+	}
+	if (f)
+		fclose(f);
+	ksft_test_result(f && !leaks, "kmemleak\n");
+}
+
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc < 2;
+}
+
+/* Takes the names of exporters, all without. */
+int main(int argc, char **argv)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_signal,
+		.sa_flags = SA_SIGINFO,
+	};
+	unsigned int i, nr = 0;
+
+	ksft_print_header();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	set_up_injection();
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+
+	for (i = 0; i < nr_dmabuf_exporters; i++)
+		nr += is_wanted(dmabuf_exporters[i].name, argc, argv);
+	ksft_set_plan(nr + 1);
+	/* what leaked before is not of this test */
+	put(KMEMLEAK, "scan");
+	put(KMEMLEAK, "clear");
+
+	for (i = 0; i < nr_dmabuf_exporters; i++)
+		if (is_wanted(dmabuf_exporters[i].name, argc, argv))
+			fail_exporter(&dmabuf_exporters[i]);
+	test_kmemleak();
+	ksft_finished();
+}

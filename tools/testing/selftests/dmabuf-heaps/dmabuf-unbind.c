@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device goes away while a dma-buf of it is mapped.
+ *
+ * Its driver is unbound by sysfs. From then on a mapping gives SIGBUS or the memory
+ * that it gave before, never memory that somebody else may have by now. The
+ * mapping and the dma-buf can be closed in any order, and the driver takes the device
+ * again. KASAN, and init_on_free=1 on the kernel's command line, see more.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest.h"
+#include "dmabuf-exporters.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
+#define STIR_SIZE	(16UL << 20)
+
+/*
+ * Devices that the node of the buffer does not lead to. A mediated device goes away
+ * for good; the next buffer makes another one.
+ */
+static const struct {
+	const char *exporter;	/* as its name begins */
+	const char *device;
+	bool once;
+} elsewhere[] = {
+	{ "mbochs", "/sys/bus/mdev/devices/*", .once = true },
+	{ "direct_", "/sys/bus/pci/drivers/dma_buf_test/*:*" },
+	{ "iommu_", "/sys/bus/pci/drivers/dma_buf_test/*:*" },
+};
+
+/**
+ * struct way - how far it has come when the device goes away
+ * @name:    for messages
+ * @touched: the mapping has entries
+ * @open:    the node of the device is open; without, only the dma-buf is
+ * @closed:  the dma-buf is closed, only the mapping has it
+ */
+static const struct way {
+	const char *name;
+	bool touched;
+	bool open;
+	bool closed;
+} ways[] = {
+	{ "untouched, device open", .open = true },
+	{ "touched, device open", .touched = true, .open = true },
+	{ "untouched, device closed" },
+	{ "touched, device closed", .touched = true },
+	{ "untouched, all closed", .closed = true },
+	{ "touched, all closed", .touched = true, .closed = true },
+};
+
+static sigjmp_buf signal_env;
+
+static void on_signal(int sig)
+{
+	siglongjmp(signal_env, sig);
+}
+
+static int put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len = strlen(value);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, len) != len)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static long count_buffers(void)
+{
+	FILE *f = fopen(BUFINFO, "r");
+	char line[512];
+	long n = -1;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Total %ld objects", &n) == 1)
+			break;
+	fclose(f);
+	return n;
+}
+
+/**
+ * struct removal - how a device goes away and comes back
+ * @name:   of the device
+ * @device: its directory in sysfs
+ * @driver: that of its driver; empty if the device itself goes away
+ */
+struct removal {
+	const char *name;
+	char device[PATH_MAX];
+	char driver[PATH_MAX];
+};
+
+static int find_removal(const struct dmabuf_exporter *exp,
+			const struct dmabuf *buf, struct removal *removal)
+{
+	char path[PATH_MAX + 16] = "";
+	bool once = false;
+	struct stat st;
+	unsigned int i;
+	glob_t found;
+	int err;
+
+	if (!fstat(buf->dev, &st) && S_ISCHR(st.st_mode))
+		snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device",
+			 major(st.st_rdev), minor(st.st_rdev));
+	for (i = 0; i < ARRAY_SIZE(elsewhere); i++) {
+		if (strncmp(exp->name, elsewhere[i].exporter,
+			    strlen(elsewhere[i].exporter)))
+			continue;
+		once = elsewhere[i].once;
+		snprintf(path, sizeof(path), "%s", elsewhere[i].device);
+	}
+
+	if (glob(path, 0, NULL, &found))
+		return -1;
+	err = !realpath(found.gl_pathv[0], removal->device);
+	globfree(&found);
+	if (err)
+		return -1;
+	removal->name = strrchr(removal->device, '/') + 1;
+	removal->driver[0] = '\0';
+	if (once)
+		return 0;
+	snprintf(path, sizeof(path), "%s/driver", removal->device);
+	if (!realpath(path, removal->driver))
+		return -1;
+	snprintf(path, sizeof(path), "%s/unbind", removal->driver);
+	return access(path, W_OK);
+}
+
+static bool tell(const char *dir, const char *file, const char *value)
+{
+	char path[PATH_MAX + 16];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	err = put(path, value);
+	if (err)
+		ksft_print_msg("%s: %s\n", path, strerror(-err));
+	return !err;
+}
+
+static bool remove_device(const struct removal *removal)
+{
+	if (!removal->driver[0])
+		return tell(removal->device, "remove", "1");
+	return tell(removal->driver, "unbind", removal->name);
+}
+
+static bool bring_back(const struct removal *removal)
+{
+	if (!removal->driver[0])
+		return true;
+	return tell(removal->driver, "bind", removal->name);
+}
+
+/* Whoever has freed memory now writes to it. */
+static void stir(void)
+{
+	char *mem = mmap(NULL, STIR_SIZE, RW,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (mem == MAP_FAILED)
+		return;
+	memset(mem, 0x5a, STIR_SIZE);
+	munmap(mem, STIR_SIZE);
+}
+
+/* 0, the number of times that it was wrong, or -1 for SIGBUS */
+static int check_page(char *page, unsigned long nr)
+{
+	size_t ps = dmabuf_page_size();
+	int wrong;
+
+	if (sigsetjmp(signal_env, 1))
+		return -1;
+	wrong = dmabuf_check(page, ps, nr);
+	dmabuf_fill(page, ps, nr);
+	return wrong + dmabuf_check(page, ps, nr);
+}
+
+static bool look(const char *when, char *map, size_t len)
+{
+	unsigned long pages = len / dmabuf_page_size();
+	unsigned long wrong = 0, lost = 0;
+	unsigned long i;
+
+	stir();
+	for (i = 0; i < pages; i++) {
+		int ret = check_page(map + i * dmabuf_page_size(), i);
+
+		lost += ret < 0;
+		wrong += ret > 0;
+	}
+	ksft_print_msg("%s: %lu of %lu pages give SIGBUS, %lu are wrong\n", when,
+		       lost, pages, wrong);
+	return !wrong;
+}
+
+/* A child has the entries too, and goes away before or after. */
+static bool look_in_child(char *map, size_t len)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return false;
+	if (!pid)
+		_exit(!look("in a child", map, len));
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* What a debugger gets: the memory or an error */
+static bool look_as_debugger(char *map)
+{
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	char page[64];
+	bool ok = mem >= 0;
+
+	if (pread(mem, page, sizeof(page), (uintptr_t)map) < 0)
+		ok = ok && errno == EIO;
+	close(mem);
+	return ok;
+}
+
+static bool unbind(const struct dmabuf_exporter *exp, const struct way *way)
+{
+	struct removal removal;
+	long before = count_buffers();
+	struct dmabuf buf, again;
+	size_t len;
+	char *map;
+	bool ok;
+	int err;
+
+	err = dmabuf_get(exp, 32 * dmabuf_page_size(), O_RDWR, &buf);
+	if (err) {
+		ksft_print_msg("%s\n", buf.why);
+		return false;
+	}
+	if (find_removal(exp, &buf, &removal)) {
+		dmabuf_put(&buf);
+		return false;
+	}
+	len = buf.size & ~(dmabuf_page_size() - 1);
+	map = dmabuf_map(&buf, RW, MAP_SHARED);
+	if (map == MAP_FAILED) {
+		ksft_perror("mmap");
+		dmabuf_put(&buf);
+		return false;
+	}
+	dmabuf_fill(map, len, 0);
+	if (!way->touched) {
+		munmap(map, len);
+		map = dmabuf_map(&buf, RW, MAP_SHARED);
+	}
+	if (!way->open)
+		dmabuf_close_device(&buf);
+	if (way->closed)
+		dmabuf_put(&buf);
+
+	ok = remove_device(&removal);
+	ok = look("removed", map, len) && ok;
+	ok = look_in_child(map, len) && ok;
+	ok = look_as_debugger(map) && ok;
+	ok = bring_back(&removal) && ok;
+	ok = look("brought back", map, len) && ok;
+
+	/* the dma-buf first or the mapping first */
+	if (way->touched)
+		dmabuf_put(&buf);
+	munmap(map, len);
+	dmabuf_put(&buf);
+
+	err = dmabuf_get(exp, 32 * dmabuf_page_size(), O_RDWR, &again);
+	if (err) {
+		ksft_print_msg("a new buffer: %s\n", again.why);
+		return false;
+	}
+	dmabuf_put(&again);
+	if (count_buffers() != before) {
+		ksft_print_msg("%ld dma-bufs left behind\n",
+			       count_buffers() - before);
+		ok = false;
+	}
+	return ok;
+}
+
+/* Why an exporter is not tested, or NULL */
+static const char *why_not(const struct dmabuf_exporter *exp)
+{
+	static char why[256];
+	struct removal removal;
+	struct dmabuf buf;
+	int err;
+
+	err = dmabuf_get(exp, 32 * dmabuf_page_size(), O_RDWR, &buf);
+	if (err == -ENODEV) {
+		snprintf(why, sizeof(why), "%s (needs %s)", buf.why, exp->needs);
+		return why;
+	}
+	if (err)
+		return NULL;
+	err = find_removal(exp, &buf, &removal);
+	dmabuf_put(&buf);
+	return err ? "has no device that can go away" : NULL;
+}
+
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc < 2;
+}
+
+/* Takes the names of exporters, all without. */
+int main(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	unsigned int i, j, nr = 0;
+
+	ksft_print_header();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+
+	for (i = 0; i < nr_dmabuf_exporters; i++)
+		nr += is_wanted(dmabuf_exporters[i].name, argc, argv);
+	ksft_set_plan(nr);
+
+	for (i = 0; i < nr_dmabuf_exporters; i++) {
+		const struct dmabuf_exporter *exp = &dmabuf_exporters[i];
+		const char *why;
+		bool ok = true;
+
+		if (!is_wanted(exp->name, argc, argv))
+			continue;
+		why = why_not(exp);
+		if (why) {
+			ksft_test_result_skip("%s: %s\n", exp->name, why);
+			continue;
+		}
+		for (j = 0; j < ARRAY_SIZE(ways); j++) {
+			/* the removal waits until nobody has the device open */
+			if (ways[j].open && !strcmp(exp->name, "mbochs"))
+				continue;
+			ksft_print_msg("%s: %s\n", exp->name, ways[j].name);
+			ok = unbind(exp, &ways[j]) && ok;
+		}
+		ksft_test_result(ok, "%s\n", exp->name);
+	}
+	ksft_finished();
+}
