@@ -3,7 +3,7 @@
 # made goes to build/. What stands behind ## is printed by make help.
 
 targets := demo test bench topics series check-series quilt check check-driver compile-matrix matrix
-targets += tree image shell kunit selftests storm i915 refresh clean
+targets += tree image shell kunit selftests storm faults i915 refresh clean
 
 ## BASE=mainline        the queue: patches/BASE; also 7.2 and 6.12 (docs/bases.md)
 BASE ?= mainline
@@ -15,7 +15,7 @@ ARCH ?= x86_64
 BASELINE ?=
 ## TOPIC=name           series, check-series: this topic only
 TOPIC ?=
-## S=exporter           selftests: this exporter only
+## S=exporter           selftests, faults: this exporter only
 S ?=
 ## T=name               selftests: this test only; kunit: this suite, or suite.test, with * and ?
 T ?=
