@@ -109,6 +109,7 @@ EXPORTER(iommu_pages);
 EXPORTER(direct_coherent);
 EXPORTER(direct_scattered);
 EXPORTER(direct_pages);
+EXPORTER(moving);
 EXPORTER(fd);
 
 FIXTURE_SETUP(dmabuf_mmap)
