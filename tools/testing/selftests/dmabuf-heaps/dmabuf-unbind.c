@@ -45,8 +45,8 @@ static const struct {
 	{ "iommu_", "/sys/bus/pci/drivers/dma_buf_test/*:*" },
 };
 
-/**
- * struct way - how far it has come when the device goes away
+/*
+ * How far it has come when the device goes away
  * @name:    for messages
  * @touched: the mapping has entries
  * @open:    the node of the device is open; without, only the dma-buf is
