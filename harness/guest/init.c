@@ -7,7 +7,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+/* Not every architecture has KVM */
+#if __has_include(<asm/kvm.h>)
 #include <linux/kvm.h>
+#endif
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -232,10 +235,12 @@ static int count_own_words(void)
  */
 static void hold_virtual_machine(void)
 {
+#ifdef KVM_CREATE_VM
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	if (kvm >= 0 && ioctl(kvm, KVM_CREATE_VM, 0) < 0)
 		printf("init: no virtual machine\n");
+#endif
 }
 
 int main(int argc, char **argv)
