@@ -34,8 +34,10 @@ QUEUE=$TOP/patches/$BASE
 # what patches/BASE/base says after KEY
 base_field() { sed -n "s/^$1[ 	][ 	]*//p" "$TOP/patches/$BASE/base"; }
 
-# Topics of the queue in order, and what patches/BASE/TOPIC holds
-topics() { sed 's/#.*//; s/[ 	]*$//; /^$/d' "$QUEUE/series"; }
+# Topics of the queue in order, and what patches/BASE/TOPIC holds. One that is made of another has them before
+# step/derive has made it.
+from=$(base_field from)
+topics() { sed -s 's/#.*//; s/[ 	]*$//; /^$/d' "$TOP/patches/$BASE/series" ${from:+"$TOP/patches/$from/series"}; }
 topic_patches() { (cd "$QUEUE" && find "$1" -name '[0-9]*.patch' | sort); }
 topic_field() { sed -n "s/^$2:[ 	]*//p" "$QUEUE/$1/topic"; }
 # topic_needs TOPIC: the topics that it needs, with those that these need, in the order of the series
@@ -76,7 +78,7 @@ LINUX=$WORK/linux
 GUEST=$WORK/guest-$ARCH
 # A base of which another queue is adapted: by step/derive
 OVERLAY=$TOP
-if [ -n "$(base_field from)" ]; then QUEUE=$WORK/queue OVERLAY=$WORK/overlay; fi
+if [ -n "$from" ]; then QUEUE=$WORK/queue OVERLAY=$WORK/overlay; fi
 LOGS=$TOP/build/logs/$(basename "$WORK")-$ARCH
 RESULTS=$TOP/build/results
 
@@ -149,14 +151,21 @@ warnings_of() {
 		-e 's/^\([^ :]*\.[chS]\):[0-9]*:\([0-9]*:\)\{0,1\} \(.*\(warning\|error\): .*\)$/\1: \3/p' | sort
 }
 
-# exporters MACHINE: options by which the selftest takes those that are there. Buffers from the DMA API
-# behind an IOMMU are on the machine that has one, all others on the usual one; nobody hands in a
-# file descriptor.
+# exporters MACHINE: options by which the selftest takes those that are there, and exporter_names MACHINE:
+# their names. Buffers from the DMA API behind an IOMMU are on the machine that has one, all others on
+# the usual one; nobody hands in a file descriptor.
 exporters() {
 	case $1 in
 	iommu) variants -v iommu_ ;;
 	*) for _e in fd $absent; do echo "-V $_e"; done; variants -V iommu_ ;;
 	esac | tr '\n' ' '
+}
+# shellcheck disable=SC2046 # a list of options
+exporter_names() {
+	case $1 in
+	iommu) [ -z "$machine_iommu" ] || variants '' iommu_ ;;
+	*) variants '' '' | grep -v -e '^ iommu_' $(for _e in fd $absent; do echo "-e ^.$_e\$"; done) ;;
+	esac | tr -d ' '
 }
 
 # expect NAME: the file of what is expected or accepted, of this base if it has one of its own
