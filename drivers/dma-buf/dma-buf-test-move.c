@@ -16,7 +16,6 @@
 #include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/err.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/huge_mm.h>
 #include <linux/miscdevice.h>
@@ -242,7 +241,6 @@ static int move_ioctl_export(struct dma_buf_test_export __user *argp)
 {
 	struct dma_buf_test_export exp;
 	struct dma_buf *dmabuf;
-	int fd;
 
 	if (copy_from_user(&exp, argp, sizeof(exp)))
 		return -EFAULT;
@@ -252,24 +250,7 @@ static int move_ioctl_export(struct dma_buf_test_export __user *argp)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		goto err_put;
-
-	exp.fd = fd;
-	if (copy_to_user(argp, &exp, sizeof(exp))) {
-		put_unused_fd(fd);
-		fd = -EFAULT;
-		goto err_put;
-	}
-
-	dma_buf_fd_install(dmabuf, fd);
-
-	return 0;
-
-err_put:
-	dma_buf_put(dmabuf);
-	return fd;
+	return dma_buf_test_answer(dmabuf, &exp, argp);
 }
 
 static long move_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

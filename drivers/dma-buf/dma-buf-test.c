@@ -18,7 +18,6 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommu-dma.h>
 #include <linux/iosys-map.h>
@@ -249,7 +248,6 @@ static long dma_buf_test_ioctl(struct file *file, unsigned int cmd,
 	void __user *argp = (void __user *)arg;
 	struct dma_buf_test_export exp;
 	struct dma_buf *dmabuf;
-	int fd;
 
 	if (cmd != DMA_BUF_TEST_EXPORT)
 		return -ENOTTY;
@@ -262,24 +260,7 @@ static long dma_buf_test_ioctl(struct file *file, unsigned int cmd,
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		goto err_put;
-
-	exp.fd = fd;
-	if (copy_to_user(argp, &exp, sizeof(exp))) {
-		put_unused_fd(fd);
-		fd = -EFAULT;
-		goto err_put;
-	}
-
-	dma_buf_fd_install(dmabuf, fd);
-
-	return 0;
-
-err_put:
-	dma_buf_put(dmabuf);
-	return fd;
+	return dma_buf_test_answer(dmabuf, &exp, argp);
 }
 
 static const struct file_operations dma_buf_test_fops = {

@@ -48,4 +48,37 @@ struct dma_buf_test_export {
 /* All bytes of memory that a buffer was moved away from */
 #define DMA_BUF_TEST_FREED	0xdb
 
+#ifdef __KERNEL__
+#include <linux/dma-buf.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/uaccess.h>
+
+/* The end of DMA_BUF_TEST_EXPORT: @argp gets @exp and a descriptor of @dmabuf. */
+static inline int dma_buf_test_answer(struct dma_buf *dmabuf,
+				      struct dma_buf_test_export *exp,
+				      struct dma_buf_test_export __user *argp)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		goto err_put;
+
+	exp->fd = fd;
+	if (copy_to_user(argp, exp, sizeof(*exp))) {
+		put_unused_fd(fd);
+		fd = -EFAULT;
+		goto err_put;
+	}
+
+	dma_buf_fd_install(dmabuf, fd);
+
+	return 0;
+
+err_put:
+	dma_buf_put(dmabuf);
+	return fd;
+}
+#endif /* __KERNEL__ */
+
 #endif

@@ -26,10 +26,6 @@
 #include "../../../../drivers/dma-buf/dma-buf-test.h"
 #include "dmabuf-exporters.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
-
 #define NR_NODES		64
 
 size_t dmabuf_page_size(void)
@@ -903,6 +899,16 @@ const struct dmabuf_exporter *dmabuf_exporter_find(const char *name)
 		if (!strcmp(dmabuf_exporters[i].name, name))
 			return &dmabuf_exporters[i];
 	return NULL;
+}
+
+bool dmabuf_is_wanted(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc < 2;
 }
 
 static void close_fd(int *fd)

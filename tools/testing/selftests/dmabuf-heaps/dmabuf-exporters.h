@@ -9,6 +9,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
+
+/* Newer than the headers of the C library may be */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED	24
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
 
 struct dmabuf;
 
@@ -64,6 +76,8 @@ extern const struct dmabuf_exporter dmabuf_exporters[];
 extern const unsigned int nr_dmabuf_exporters;
 
 const struct dmabuf_exporter *dmabuf_exporter_find(const char *name);
+/* Whether it is an argument of the program, or there are none */
+bool dmabuf_is_wanted(const char *name, int argc, char **argv);
 
 /*
  * Get a buffer of at least @size bytes, or of whatever size the exporter has
@@ -188,5 +202,22 @@ int dmabuf_copy(const struct dmabuf_channel *channel, bool out, int pieces,
 int dmabuf_run_kvm(void *page, char *same, bool reads_first);
 /* Whether KVM takes cached memory of a pfn mapping on this machine */
 bool dmabuf_kvm_takes_cached_pfns(void);
+
+/* 0 or -errno */
+int dmabuf_write_file(const char *path, const char *value);
+/* From the first line that scanf(@format) takes: 0 without, -1 without a file */
+long dmabuf_read_number(const char *path, const char *format);
+
+#define DMABUF_BUFINFO	"/sys/kernel/debug/dma_buf/bufinfo"
+/* Number of dma-bufs that there are; -1 if the kernel does not tell */
+long dmabuf_count(void);
+
+/* Do not count what leaked so far. */
+void dmabuf_forget_leaks(void);
+/*
+ * Print what kmemleak has found, and count it: -ENOENT if there is no kmemleak,
+ * another negative errno if it has switched itself off.
+ */
+long dmabuf_leaks(void);
 
 #endif /* DMABUF_EXPORTERS_H */

@@ -33,7 +33,6 @@
 
 #define RW		(PROT_READ | PROT_WRITE)
 #define DEBUGFS		"/sys/kernel/debug/"
-#define KMEMLEAK	DEBUGFS "kmemleak"
 #define ALLOCINFO	"/proc/allocinfo"
 #define NEEDS \
 	"CONFIG_FAULT_INJECTION_DEBUG_FS, CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC"
@@ -61,24 +60,13 @@ static const struct {
 	{ DEBUGFS "fail_page_alloc/verbose", "0" },
 };
 
-static bool put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t len = strlen(value);
-	bool ok = fd >= 0 && write(fd, value, len) == len;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 static void set_up_injection(void)
 {
 	char path[64];
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(injection); i++)
-		if (!put(injection[i].file, injection[i].value))
+		if (dmabuf_write_file(injection[i].file, injection[i].value))
 			ksft_exit_skip("%s: %s (needs " NEEDS ")\n",
 				       injection[i].file, strerror(errno));
 	if (access(ALLOCINFO, R_OK))
@@ -123,21 +111,6 @@ struct books {
 	long cma;	/* free pages of all CMA areas */
 };
 
-static long read_number(const char *path, const char *format)
-{
-	FILE *f = fopen(path, "r");
-	long number = 0;
-	char line[512];
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, format, &number) == 1)
-			break;
-	fclose(f);
-	return number;
-}
-
 static long count_lines(const char *path)
 {
 	FILE *f = fopen(path, "r");
@@ -161,7 +134,7 @@ static long free_cma(void)
 	if (glob("/sys/kernel/mm/cma/*/available_pages", 0, NULL, &areas))
 		return 0;
 	for (i = 0; i < areas.gl_pathc; i++)
-		pages += read_number(areas.gl_pathv[i], "%ld");
+		pages += dmabuf_read_number(areas.gl_pathv[i], "%ld");
 	globfree(&areas);
 	return pages;
 }
@@ -169,10 +142,10 @@ static long free_cma(void)
 static void read_books(struct books *books)
 {
 	memset(books, 0, sizeof(*books));
-	books->dmabufs = read_number(DEBUGFS "dma_buf/bufinfo",
-				     "Total %ld objects");
+	books->dmabufs = dmabuf_count();
 	books->vmas = count_lines("/proc/self/maps");
-	books->hugetlb = read_number("/proc/meminfo", "HugePages_Free: %ld");
+	books->hugetlb = dmabuf_read_number("/proc/meminfo",
+					    "HugePages_Free: %ld");
 	books->cma = free_cma();
 }
 
@@ -237,7 +210,7 @@ static unsigned int read_sites(struct sites *now, const struct sites *before,
 	if (!f)
 		ksft_exit_fail_perror(ALLOCINFO);
 	/* drains what each CPU holds for the LRU lists */
-	put("/proc/sys/vm/drop_caches", "5");
+	dmabuf_write_file("/proc/sys/vm/drop_caches", "5");
 	now->nr = 0;
 	while (fgets(line, sizeof(line), f)) {
 		unsigned int i = now->nr;
@@ -708,45 +681,15 @@ static void fail_exporter(const struct dmabuf_exporter *exp)
 	ksft_test_result(ok && all.failed, "%s\n", exp->name);
 }
 
-/*
- * Memory that nobody refers to, whoever allocated it. An object counts once it is
- * five seconds old and two scans found it unchanged.
- */
+/* Memory that nobody refers to, whoever allocated it */
 static void test_kmemleak(void)
 {
-	char line[256];
-	long leaks = 0;
-	FILE *f;
+	long leaks = dmabuf_leaks();
 
-	if (access(KMEMLEAK, R_OK)) {
+	if (leaks == -ENOENT)
 		ksft_test_result_skip("kmemleak (needs CONFIG_DEBUG_KMEMLEAK)\n");
-		return;
-	}
-	sleep(6);
-	if (!put(KMEMLEAK, "scan") || !put(KMEMLEAK, "scan")) {
-		ksft_perror("scan");
-		ksft_test_result_fail("kmemleak\n");
-		return;
-	}
-	f = fopen(KMEMLEAK, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "unreferenced", 12))
-			leaks++;
-		ksft_print_msg("%s", line);
-	}
-	if (f)
-		fclose(f);
-	ksft_test_result(f && !leaks, "kmemleak\n");
-}
-
-static bool is_wanted(const char *name, int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc; i++)
-		if (!strcmp(argv[i], name))
-			return true;
-	return argc < 2;
+	else
+		ksft_test_result(!leaks, "kmemleak (%ld)\n", leaks);
 }
 
 /* Takes the names of exporters, all without. */
@@ -765,14 +708,12 @@ int main(int argc, char **argv)
 	sigaction(SIGSEGV, &action, NULL);
 
 	for (i = 0; i < nr_dmabuf_exporters; i++)
-		nr += is_wanted(dmabuf_exporters[i].name, argc, argv);
+		nr += dmabuf_is_wanted(dmabuf_exporters[i].name, argc, argv);
 	ksft_set_plan(nr + 1);
-	/* what leaked before is not of this test */
-	put(KMEMLEAK, "scan");
-	put(KMEMLEAK, "clear");
+	dmabuf_forget_leaks();
 
 	for (i = 0; i < nr_dmabuf_exporters; i++)
-		if (is_wanted(dmabuf_exporters[i].name, argc, argv))
+		if (dmabuf_is_wanted(dmabuf_exporters[i].name, argc, argv))
 			fail_exporter(&dmabuf_exporters[i]);
 	test_kmemleak();
 	ksft_finished();

@@ -39,16 +39,6 @@
 #include "kselftest_harness.h"
 #include "dmabuf-exporters.h"
 
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED	24
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL	102
-#endif
-
 #define RW		(PROT_READ | PROT_WRITE)
 #define BIG_SIZE	(2 * DMABUF_PMD_MAX)
 #define NR_THREADS	4
@@ -2318,8 +2308,6 @@ TEST_F(dmabuf_mmap, kvm)
  * Lifetime
  */
 
-#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
-
 /* Whether the kernel knows a dma-buf of this inode; -1 if it does not tell */
 static int is_listed(ino_t ino)
 {
@@ -2328,7 +2316,7 @@ static int is_listed(ino_t ino)
 	int found = 0;
 	FILE *f;
 
-	f = fopen(BUFINFO, "r");
+	f = fopen(DMABUF_BUFINFO, "r");
 	if (!f)
 		return -1;
 	while (!found && fgets(line, sizeof(line), f))
@@ -2346,7 +2334,7 @@ TEST_F(dmabuf_mmap, outlives_fd)
 		SKIP(return, "somebody else has the buffer as well");
 	ASSERT_EQ(0, fstat(self->buf.fd, &st));
 	if (is_listed(st.st_ino) < 0)
-		SKIP(return, "needs " BUFINFO);
+		SKIP(return, "needs " DMABUF_BUFINFO);
 	dmabuf_put(&self->buf);
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 	dmabuf_fill(self->map, self->len, 11);
@@ -2372,7 +2360,7 @@ TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 		SKIP(return, "somebody else has the buffer as well");
 	ASSERT_EQ(0, fstat(self->buf.fd, &st));
 	if (is_listed(st.st_ino) < 0)
-		SKIP(return, "needs " BUFINFO);
+		SKIP(return, "needs " DMABUF_BUFINFO);
 	for (i = 0; i < 16; i++) {
 		mmap(NULL, self->len, RW, MAP_PRIVATE, self->buf.fd, 0);
 		mmap(NULL, self->len + self->ps, PROT_READ, MAP_SHARED,

@@ -28,23 +28,10 @@
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
+#include <linux/mman.h>
 
 #include "kselftest.h"
 #include "dmabuf-exporters.h"
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ	22
-#define MADV_POPULATE_WRITE	23
-#endif
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED	24
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL	102
-#endif
 
 #define RW		(PROT_READ | PROT_WRITE)
 
@@ -1190,34 +1177,17 @@ static int verdict(bool good)
 	return good ? KSFT_PASS : KSFT_FAIL;
 }
 
-static unsigned long read_number(const char *file, const char *key)
-{
-	unsigned long value = 0;
-	char line[200];
-	FILE *f = fopen(file, "r");
-
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)))
-			value = strtoul(line + strlen(key), NULL, 10);
-	fclose(f);
-	return value;
-}
-
-#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
-#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
-
 struct left {
-	unsigned long buffers;
-	unsigned long huge;
+	long buffers;
+	long huge;
 };
 
 static struct left count_left(void)
 {
 	return (struct left) {
-		.buffers = read_number(BUFINFO, "Total "),
-		.huge = read_number("/proc/meminfo", "HugePages_Free:"),
+		.buffers = dmabuf_count(),
+		.huge = dmabuf_read_number("/proc/meminfo",
+					   "HugePages_Free: %ld"),
 	};
 }
 
@@ -1233,54 +1203,29 @@ static bool all_released(struct left before)
 			return true;
 		usleep(100000);
 	}
-	ksft_print_msg("%lu buffers, %lu before; %lu huge pages free, %lu before\n",
+	ksft_print_msg("%ld buffers, %ld before; %ld huge pages free, %ld before\n",
 		       after.buffers, before.buffers, after.huge, before.huge);
 	return false;
 }
 
 static void test_released(struct left before)
 {
-	if (access(BUFINFO, R_OK))
+	if (access(DMABUF_BUFINFO, R_OK))
 		ksft_test_result_code(KSFT_SKIP, "released", "needs CONFIG_DEBUG_FS");
 	else
 		ksft_test_result_code(verdict(all_released(before)), "released", NULL);
 }
 
-static bool tell_kmemleak(const char *what)
-{
-	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
-	bool told;
-
-	if (fd < 0)
-		return false;
-	told = write(fd, what, strlen(what)) > 0;
-	close(fd);
-	return told;
-}
-
 static void test_kmemleak(void)
 {
-	unsigned int leaks = 0;
-	char line[200];
-	FILE *f;
+	long leaks = dmabuf_leaks();
 
-	/* it switches itself off when it gets no memory */
-	if (!tell_kmemleak("scan")) {
+	if (leaks < 0)
 		ksft_test_result_code(KSFT_SKIP, "kmemleak",
 				      "needs CONFIG_DEBUG_KMEMLEAK, kmemleak=on");
-		return;
-	}
-	/* it says nothing of what is younger than some seconds */
-	sleep(10);
-	tell_kmemleak("scan");
-	f = fopen(KMEMLEAK, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		leaks += !strncmp(line, "unreferenced", 12);
-		printf("# %s", line);
-	}
-	if (f)
-		fclose(f);
-	ksft_test_result_code(verdict(!leaks), "kmemleak", "%u leaks", leaks);
+	else
+		ksft_test_result_code(verdict(!leaks), "kmemleak", "%ld leaks",
+				      leaks);
 }
 
 static void get_common(void)
@@ -1365,7 +1310,7 @@ static void unmap_all(char **maps)
 
 static void test_pressure(struct left before)
 {
-	unsigned long kills = read_number("/proc/vmstat", "oom_kill ");
+	long kills = dmabuf_read_number("/proc/vmstat", "oom_kill %ld");
 	unsigned long wrong = 0, rounds = 0;
 	char *maps[MAX_EXPORTERS];
 	double begin = now();
@@ -1389,8 +1334,8 @@ static void test_pressure(struct left before)
 	wrong += wrong_pages(maps);
 	unmap_all(maps);
 	put_common();
-	kills = read_number("/proc/vmstat", "oom_kill ") - kills;
-	ksft_print_msg("out of memory after %.0f s, %lu killed, mapped %lu times meanwhile\n",
+	kills = dmabuf_read_number("/proc/vmstat", "oom_kill %ld") - kills;
+	ksft_print_msg("out of memory after %.0f s, %ld killed, mapped %lu times meanwhile\n",
 		       now() - begin, kills, rounds);
 	ksft_test_result_code(verdict(pid > 0 && WIFSIGNALED(status) &&
 				      WTERMSIG(status) == SIGKILL && kills == 1 &&
@@ -1507,7 +1452,7 @@ int main(int argc, char **argv)
 	all = mmap(NULL, sizeof(*all), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (all == MAP_FAILED)
 		ksft_exit_fail_perror("mmap");
-	tell_kmemleak("clear");
+	dmabuf_forget_leaks();
 	before = count_left();
 	get_common();
 	if (!nr_present)

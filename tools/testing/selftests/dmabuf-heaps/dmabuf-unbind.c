@@ -28,7 +28,6 @@
 #include "dmabuf-exporters.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
-#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 #define STIR_SIZE	(16UL << 20)
 
 /*
@@ -71,35 +70,6 @@ static sigjmp_buf signal_env;
 static void on_signal(int sig)
 {
 	siglongjmp(signal_env, sig);
-}
-
-static int put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t len = strlen(value);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, len) != len)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static long count_buffers(void)
-{
-	FILE *f = fopen(BUFINFO, "r");
-	char line[512];
-	long n = -1;
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Total %ld objects", &n) == 1)
-			break;
-	fclose(f);
-	return n;
 }
 
 /**
@@ -158,7 +128,7 @@ static bool tell(const char *dir, const char *file, const char *value)
 	int err;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	err = put(path, value);
+	err = dmabuf_write_file(path, value);
 	if (err)
 		ksft_print_msg("%s: %s\n", path, strerror(-err));
 	return !err;
@@ -250,7 +220,7 @@ static bool look_as_debugger(char *map)
 static bool unbind(const struct dmabuf_exporter *exp, const struct way *way)
 {
 	struct removal removal;
-	long before = count_buffers();
+	long before = dmabuf_count();
 	struct dmabuf buf, again;
 	size_t len;
 	char *map;
@@ -302,9 +272,9 @@ static bool unbind(const struct dmabuf_exporter *exp, const struct way *way)
 		return false;
 	}
 	dmabuf_put(&again);
-	if (count_buffers() != before) {
+	if (dmabuf_count() != before) {
 		ksft_print_msg("%ld dma-bufs left behind\n",
-			       count_buffers() - before);
+			       dmabuf_count() - before);
 		ok = false;
 	}
 	return ok;
@@ -330,16 +300,6 @@ static const char *why_not(const struct dmabuf_exporter *exp)
 	return err ? "has no device that can go away" : NULL;
 }
 
-static bool is_wanted(const char *name, int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc; i++)
-		if (!strcmp(argv[i], name))
-			return true;
-	return argc < 2;
-}
-
 /* Takes the names of exporters, all without. */
 int main(int argc, char **argv)
 {
@@ -352,7 +312,7 @@ int main(int argc, char **argv)
 	sigaction(SIGSEGV, &action, NULL);
 
 	for (i = 0; i < nr_dmabuf_exporters; i++)
-		nr += is_wanted(dmabuf_exporters[i].name, argc, argv);
+		nr += dmabuf_is_wanted(dmabuf_exporters[i].name, argc, argv);
 	ksft_set_plan(nr);
 
 	for (i = 0; i < nr_dmabuf_exporters; i++) {
@@ -360,7 +320,7 @@ int main(int argc, char **argv)
 		const char *why;
 		bool ok = true;
 
-		if (!is_wanted(exp->name, argc, argv))
+		if (!dmabuf_is_wanted(exp->name, argc, argv))
 			continue;
 		why = why_not(exp);
 		if (why) {
