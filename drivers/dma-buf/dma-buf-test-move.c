@@ -17,6 +17,7 @@
 #include <linux/dma-buf.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -181,7 +182,8 @@ static struct dma_buf *move_export(size_t size)
 /* A block that nobody uses any more, so that whoever does notices. */
 static void move_free_block(struct page *block)
 {
-	memset(page_address(block), DMA_BUF_TEST_FREED, MOVE_BLOCK_SIZE);
+	for (unsigned int i = 0; i < MOVE_BLOCK_PAGES; i++)
+		memset_page(block + i, 0, DMA_BUF_TEST_FREED, PAGE_SIZE);
 	__free_pages(block, MOVE_BLOCK_ORDER);
 }
 
@@ -199,7 +201,8 @@ static struct page *move_block(struct dma_buf *dmabuf, unsigned int i,
 	old = buf->blocks[i];
 	unmap_mapping_range(dmabuf->file->f_mapping, (loff_t)i * MOVE_BLOCK_SIZE,
 			    MOVE_BLOCK_SIZE, 1);
-	memcpy(page_address(new), page_address(old), MOVE_BLOCK_SIZE);
+	for (unsigned int p = 0; p < MOVE_BLOCK_PAGES; p++)
+		copy_highpage(new + p, old + p);
 	buf->blocks[i] = new;
 
 	return old;
