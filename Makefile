@@ -3,7 +3,7 @@
 # made goes to build/. What stands behind ## is printed by make help.
 
 targets := demo test bench topics series check-series quilt check check-driver compile-matrix matrix
-targets += tree image shell kunit selftests storm faults i915 refresh clean
+targets += tree image shell kunit selftests storm faults mutants i915 refresh clean
 
 ## BASE=mainline        the queue: patches/BASE; also 7.2 and 6.12 (docs/bases.md)
 BASE ?= mainline
@@ -17,7 +17,7 @@ BASELINE ?=
 TOPIC ?=
 ## S=exporter           selftests, faults: this exporter only
 S ?=
-## T=name               selftests: this test only; kunit: this suite, or suite.test, with * and ?
+## T=name               selftests: this test only; kunit: this suite, or suite.test, with * and ?; mutants: a regex
 T ?=
 ## JOBS=n               parallel jobs (default: as many as processors)
 JOBS ?=

@@ -746,9 +746,6 @@ static void undo_mmap(struct vm_area_struct *vma)
 
 	if (vma->vm_ops->close)
 		vma->vm_ops->close(vma);
-
-	vma->vm_ops = &vma_dummy_vm_ops;
-	vma->vm_private_data = NULL;
 }
 
 /* Like desc_deny_cow(). */
@@ -794,8 +791,8 @@ static int refuse_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
  * Context: Process context, with the mmap lock held for writing.
  * Return: 0, the error of the exporter, or -EINVAL if the mapping is private
  *	   and writable or breaks a rule. In the last case nothing is mapped any
- *	   more, and the vma has no vm_operations of the exporter nor of an
- *	   importer.
+ *	   more, and the vma is closed: the exporter's vm_operations are not to
+ *	   be called again, as after any mmap that failed.
  */
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {

@@ -98,7 +98,7 @@ static int phys_nothing(struct test_buf *buf, pgoff_t pgoff,
 static int phys_too_many(struct test_buf *buf, pgoff_t pgoff,
 			 struct phys_vec *vec, unsigned int nr)
 {
-	phys_single(buf, pgoff, vec, nr);
+	phys_block(buf, pgoff, vec, nr);
 
 	return nr + 1;
 }
@@ -264,7 +264,7 @@ static void expect_pte(struct kunit *test, struct test_buf *buf,
 	entry = test_buf_expect_entry(test, buf, addr, index, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, entry.writable, writable);
 	KUNIT_EXPECT_TRUE(test, pte_young(entry.pte));
-	KUNIT_EXPECT_EQ(test, !!pte_dirty(entry.pte), writable);
+	KUNIT_EXPECT_EQ(test, entry.dirty, writable);
 }
 
 static void expect_no_pte(struct kunit *test, unsigned long addr)
@@ -426,6 +426,8 @@ static const struct test_exporter liars[] = {
 	{ "no range", .ranges = block, .get_phys = phys_nothing },
 	{ "more ranges than asked for", .ranges = block,
 	  .get_phys = phys_too_many },
+	{ "more ranges than asked for, huge", .ranges = big,
+	  .get_phys = phys_too_many },
 	{ "empty range", .ranges = block, .get_phys = phys_empty },
 	{ "empty range, huge", .ranges = big, .get_phys = phys_empty },
 };
@@ -521,6 +523,7 @@ static void test_huge(struct kunit *test)
 		entry = test_buf_expect_entry(test, buf, touch, index,
 					      h->huge[i] ? PMD_SIZE : PAGE_SIZE);
 		KUNIT_EXPECT_EQ(test, entry.writable, !h->readonly);
+		KUNIT_EXPECT_EQ(test, entry.dirty, !h->readonly);
 		if (h->huge[i])
 			KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 1);
 	}
@@ -561,6 +564,13 @@ static void test_huge_address(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(addr + PMD_SIZE, &entry), 0);
 	KUNIT_EXPECT_EQ(test, entry.size, PMD_SIZE);
 	test_buf_munmap(test, addr, buf->nr);
+
+	/* No exporter is asked for what it does not have. */
+	atomic_set(&buf->lookups, 0);
+	KUNIT_EXPECT_EQ(test, vm_mmap(buf->dmabuf->file, 0, PMD_SIZE, RW,
+				      MAP_SHARED, buf->nr * PAGE_SIZE),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 0);
 	test_buf_expect_released(test, buf);
 }
 
@@ -688,6 +698,12 @@ static void test_access(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, access(end - 1, data, 8, 0), 1);
 	KUNIT_EXPECT_LT(test, access(end, data, 1, 0), 0);
 
+	/* broken memory is left alone */
+	SetPageHWPoison(buf->pages[3]);
+	KUNIT_EXPECT_EQ(test, access(addr + 2 * PAGE_SIZE, data, 4, 0),
+			IS_ENABLED(CONFIG_MEMORY_FAILURE) ? -EHWPOISON : 4);
+	ClearPageHWPoison(buf->pages[3]);
+
 	/* the right page after a split */
 	test_buf_munmap(test, addr, 1);
 	KUNIT_EXPECT_LT(test, access(addr, data, 4, 0), 0);
@@ -748,6 +764,48 @@ static void test_access_rights(struct kunit *test)
 	test_buf_expect_released(test, buf);
 }
 
+/* After mprotect() there may be entries that are still read-only. */
+static void test_access_read_only_entry(struct kunit *test)
+{
+	static const struct test_exporter exp = {
+		"ranges", .ranges = mixed, .get_phys = phys_ranges,
+	};
+	struct test_buf *buf = test_buf_create(test, &exp);
+	unsigned long addr = test_buf_mmap_at(test, buf, PROT_READ, 0, 0);
+	struct vm_area_struct *vma;
+	u32 val = 17;
+
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false), 0);
+	expect_pte(test, buf, addr, 0, false);
+	mmap_write_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	vm_flags_set(vma, VM_WRITE);
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_EQ(test, access(addr, &val, 4, 1), 4);
+	expect_pte(test, buf, addr, 0, true);
+	test_buf_done(test, buf, addr);
+}
+
+/* Drivers have it in vm_ops of their own, for whatever vma. */
+static void test_access_other_vma(struct kunit *test)
+{
+	static const vm_flags_t flags[] = {
+		VM_SHARED | VM_READ | VM_MAYREAD,
+		VM_SHARED | VM_READ | VM_MAYREAD | VM_PFNMAP | VM_MIXEDMAP,
+		VM_READ | VM_MAYREAD | VM_MAYWRITE | VM_PFNMAP,
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct vm_area_struct vma = { };
+		u32 val;
+
+		vm_flags_init(&vma, flags[i]);
+		KUNIT_EXPECT_EQ_MSG(test, dma_buf_vm_access(&vma, 0, &val, 4, 0),
+				    -EINVAL, "vma %d", i);
+	}
+}
+
 static struct kunit_case phys_cases[] = {
 	KUNIT_CASE_PARAM(test_lookup, faulting_gen_params),
 	KUNIT_CASE(test_lookup_merged),
@@ -764,6 +822,8 @@ static struct kunit_case phys_cases[] = {
 	KUNIT_CASE(test_decrypted),
 	KUNIT_CASE_PARAM(test_access, good_gen_params),
 	KUNIT_CASE_PARAM(test_access_rights, good_gen_params),
+	KUNIT_CASE(test_access_read_only_entry),
+	KUNIT_CASE(test_access_other_vma),
 	KUNIT_CASE_PARAM(test_buf_contract, good_gen_params),
 	KUNIT_CASE_PARAM(test_buf_offset, good_gen_params),
 	KUNIT_CASE_PARAM(test_buf_split, good_gen_params),

@@ -97,6 +97,17 @@ static const struct vm_operations_struct pt_ops_fault = {
 	.fault = pt_fault,
 };
 
+static vm_fault_t pt_pfn_mkwrite(struct vm_fault *vmf)
+{
+	return 0;
+}
+
+/* Wants to be told of the first write: entries are read-only before. */
+static const struct vm_operations_struct pt_ops_mkwrite = {
+	.fault = pt_fault,
+	.pfn_mkwrite = pt_pfn_mkwrite,
+};
+
 static const struct vm_operations_struct pt_ops_fault_page = {
 	.fault = pt_fault_page,
 };
@@ -283,6 +294,11 @@ static void pt_need_huge(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
 		kunit_skip(test, "no CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
+}
+
+static int pt_madvise(unsigned long addr, unsigned long size, int advice)
+{
+	return do_madvise(current->mm, addr, size, advice);
 }
 
 static vm_fault_t pt_insert_pmd(unsigned long addr, unsigned long pfn,
@@ -545,7 +561,7 @@ static void pt_huge_pud(struct kunit *test)
 	mmap_read_unlock(current->mm);
 
 	/* A vma that is split does not leave a huge entry over both parts. */
-	KUNIT_EXPECT_EQ(test, 0, vm_munmap(addr + PUD_SIZE / 2, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 0, pt_madvise(addr, PUD_SIZE / 2, MADV_DONTFORK));
 	KUNIT_EXPECT_FALSE(test, pud_trans_huge(*pud));
 }
 #else
@@ -775,6 +791,7 @@ static void pt_insert_pfns(struct kunit *test)
 		t->pfns[3], t->pfns[4], t->pfns[5],
 	};
 	const unsigned int nr = ARRAY_SIZE(pfns);
+	struct vm_area_struct *vma;
 	unsigned long map, addr;
 	unsigned int i, write;
 
@@ -796,6 +813,17 @@ static void pt_insert_pfns(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, nr, pt_count_present(addr - 4 * PAGE_SIZE,
 							   nr + 8));
 	}
+
+	/* As vmwgfx, which finds in the entries what was written to. */
+	t->vm_ops = &pt_ops_mkwrite;
+	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	mmap_write_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+	mmap_write_unlock(current->mm);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns, 1), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_TRUE(test, pte_write(pt_pte(addr)));
+	KUNIT_EXPECT_FALSE(test, pte_dirty(pt_pte(addr)));
 }
 
 #ifdef CONFIG_X86_PAT
@@ -881,6 +909,31 @@ static void pt_zap(struct kunit *test)
 			PT_BLOCK_PAGES - 1);
 }
 
+static int pt_mmap_remap(struct pfnmap_test *t, struct vm_area_struct *vma)
+{
+	return remap_pfn_range(vma, vma->vm_start, t->pfns[0],
+			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
+/* A private mapping has a copy of what was written to, among the pfns. */
+static void pt_zap_cow(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr, anon;
+
+	t->mmap = pt_mmap_remap;
+	addr = pt_map(test, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	anon = get_mm_counter_sum(current->mm, MM_ANONPAGES);
+	PT_EXPECT_FAULT(test,
+			pt_handle_fault(test, addr + 3 * PAGE_SIZE,
+					FAULT_FLAG_WRITE) & VM_FAULT_ERROR, 0);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES),
+			anon + 1);
+	KUNIT_EXPECT_EQ(test, vm_munmap(addr, 8 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES),
+			anon);
+}
+
 /*
  * remap_pages_range()
  */
@@ -911,7 +964,16 @@ static void pt_remap_pages(struct kunit *test)
 				t->pfns[expected[i]]);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 4);
 
-	addr = pt_try_map(test, t->file, 4 * PAGE_SIZE, PMD_SIZE,
+	/* the last two, in the place of the first ones */
+	KUNIT_EXPECT_EQ(test, addr,
+			vm_mmap(t->file, addr, 2 * PAGE_SIZE, PROT_READ,
+				MAP_SHARED | MAP_FIXED, 2 * PAGE_SIZE));
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, pte_pfn(pt_pte(addr + i * PAGE_SIZE)),
+				t->pfns[expected[2 + i]]);
+
+	/* one page, which remap_pfn_range() would take */
+	addr = pt_try_map(test, t->file, PAGE_SIZE, PMD_SIZE,
 			  PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 }
@@ -919,11 +981,6 @@ static void pt_remap_pages(struct kunit *test)
 /*
  * Populate
  */
-
-static int pt_madvise(unsigned long addr, unsigned long size, int advice)
-{
-	return do_madvise(current->mm, addr, size, advice);
-}
 
 static void pt_populate(struct kunit *test)
 {
@@ -949,6 +1006,29 @@ static void pt_populate(struct kunit *test)
 							       0));
 }
 
+/* Entries that are there and read-only do for reading only. */
+static void pt_populate_write(struct kunit *test)
+{
+	const unsigned long size = 2 * PT_BLOCK_SIZE;
+	struct pfnmap_test *t = test->priv;
+	unsigned long addr, at;
+
+	t->vm_ops = &pt_ops_mkwrite;
+	addr = pt_map(test, size, PROT_READ | PROT_WRITE, MAP_SHARED);
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)) {
+		mmap_read_lock(current->mm);
+		PT_EXPECT_FAULT(test, pt_insert_pmd(addr, t->pfns[0], false),
+				VM_FAULT_NOPAGE);
+		mmap_read_unlock(current->mm);
+	}
+
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, size, MADV_POPULATE_READ), 0);
+	KUNIT_EXPECT_FALSE(test, pte_write(pt_pte(addr + size - PAGE_SIZE)));
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, size, MADV_POPULATE_WRITE), 0);
+	for (at = addr; at < addr + size; at += PAGE_SIZE)
+		KUNIT_EXPECT_TRUE(test, pte_write(pt_pte(at)));
+}
+
 static void pt_populate_mmap(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
@@ -971,6 +1051,13 @@ static void pt_populate_mmap(struct kunit *test)
 
 	t->faults = 0;
 	pt_map(test, PT_BLOCK_SIZE, PROT_NONE, MAP_SHARED | MAP_POPULATE);
+	KUNIT_EXPECT_EQ(test, t->faults, 0);
+
+	/* As after mlockall(MCL_FUTURE | MCL_ONFAULT) */
+	t->limit = 2 * PT_BLOCK_PAGES;
+	current->mm->def_flags |= VM_LOCKONFAULT;
+	KUNIT_EXPECT_EQ(test, 0, __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0));
+	current->mm->def_flags &= ~VM_LOCKONFAULT;
 	KUNIT_EXPECT_EQ(test, t->faults, 0);
 }
 
@@ -1066,8 +1153,10 @@ static struct kunit_case pfnmap_test_cases[] = {
 	KUNIT_CASE(pt_insert_pfns_type),
 #endif
 	KUNIT_CASE(pt_zap),
+	KUNIT_CASE(pt_zap_cow),
 	KUNIT_CASE(pt_remap_pages),
 	KUNIT_CASE(pt_populate),
+	KUNIT_CASE(pt_populate_write),
 	KUNIT_CASE(pt_populate_mmap),
 	KUNIT_CASE(pt_populate_retry),
 	KUNIT_CASE(pt_populate_signal),

@@ -20,6 +20,7 @@ struct dma_buf;
  * @pte: the entry; only if @size is PAGE_SIZE
  * @special: no normal page
  * @writable: can be written to without a fault
+ * @dirty: the first write has no need to mark it, which some CPUs do by a fault
  */
 struct dma_buf_probe_entry {
 	unsigned long pfn;
@@ -27,6 +28,7 @@ struct dma_buf_probe_entry {
 	pte_t pte;
 	bool special;
 	bool writable;
+	bool dirty;
 };
 
 void dma_buf_probe_fill(void *vaddr, pgoff_t index);

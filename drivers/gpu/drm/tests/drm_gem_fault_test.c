@@ -321,6 +321,25 @@ static void ft_maps_unaligned_folio(struct kunit *test)
 	ft_expect_mapped(test, 0, TABLE);
 }
 
+/* A page is where it would be in a huge folio, but is none of one. */
+static void ft_maps_page_of_no_folio(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct page *block;
+	unsigned int i;
+
+	block = alloc_pages(GFP_KERNEL, PMD_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, block);
+	split_page(block, PMD_ORDER);
+	__free_page(t->pages[5]);
+	t->pages[5] = block + 5;
+	for (i = 0; i < TABLE; i++)
+		if (i != 5)
+			__free_page(block + i);
+	KUNIT_EXPECT_TRUE(test, ft_touch(t, 5));
+	ft_expect_mapped(test, 0, TABLE);
+}
+
 static struct kunit_case drm_gem_fault_tests[] = {
 	KUNIT_CASE(ft_maps_page_table),
 	KUNIT_CASE(ft_maps_to_end_of_vma),
@@ -331,6 +350,7 @@ static struct kunit_case drm_gem_fault_tests[] = {
 	KUNIT_CASE(ft_maps_folio),
 	KUNIT_CASE(ft_maps_part_of_folio),
 	KUNIT_CASE(ft_maps_unaligned_folio),
+	KUNIT_CASE(ft_maps_page_of_no_folio),
 	{}
 };
 

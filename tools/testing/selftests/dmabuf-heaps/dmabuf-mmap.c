@@ -1598,6 +1598,11 @@ TEST_F(dmabuf_mmap, proc_mem_write_read_only)
 	asm volatile("" : : : "memory");
 	EXPECT_EQ(byte, map[0]);
 	munmap(map, self->len);
+
+	/* which TTM takes for a debugger's own */
+	map = map_part(_metadata, self, 0, self->len, PROT_NONE, MAP_SHARED);
+	refuse_poke(_metadata, map);
+	munmap(map, self->len);
 }
 
 /* From the start of a mapping that is not the start of the buffer */
