@@ -20,6 +20,11 @@
  *   total, page      mmap + touch + munmap; the same a page
  *   sparse           mmap + one access in the middle + munmap
  *   pt               bytes of page tables of the touched mapping
+ *   populate         as page, but with MAP_POPULATE
+ *   after            faults that touching all of it takes after MAP_POPULATE
+ *   fork             fork() with the touched mapping, and the end of the child
+ *   frame            mmap + sync + copy of all of it + sync + munmap
+ *   copy             the copy alone, from a mapping that is touched
  *   touch_N          N threads or processes touch disjoint parts; the sum of
  *                    what all of them execute, there being one processor
  *   host_N           the same on several processors: time of the host, in ticks
@@ -38,11 +43,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/perf_event.h>
 
@@ -61,14 +68,19 @@
 
 enum length { SHORT, NORMAL, LONG, BY_NAME };
 
+/* Memory that is no dma-buf, for what the series costs all others */
+#define MEMFD		"memfd"
+#define ANONYMOUS	"anonymous"
+
 /**
  * struct bench - one case
  * @name:      first word of its lines
- * @exporter:  where buffers come from
+ * @exporter:  where buffers come from, or MEMFD or ANONYMOUS
  * @heap:      whose allocation is measured as well
  * @before:    bytes of a buffer that is allocated first, from the same exporter
  * @broken_to: memory is in blocks of this order, or NOT_BROKEN
  * @scale:     measures only how touching scales
+ * @frame:     measures only what a program does for a frame
  * @hint:      address to map at, or NULL for where the kernel likes
  * @held:      somebody else has touched all of it and keeps the pages
  * @thp_shmem: drivers get their shmem in huge pages
@@ -84,6 +96,7 @@ struct bench {
 	int broken_to;
 	uint64_t (*scale)(char *addr, size_t size, unsigned int nr);
 	char *hint;
+	bool frame;
 	bool held;
 	bool thp_shmem;
 	enum length from;
@@ -164,11 +177,11 @@ static void report(const char *name, size_t size, const char *metric, uint64_t v
 }
 
 /* Cost a page, to two places */
-static void report_page(const char *name, size_t size, uint64_t total)
+static void report_page(const char *name, size_t size, const char *metric, uint64_t total)
 {
 	uint64_t cents = total * 100 * page / size;
 
-	printf("BENCH %s %zu page %llu.%02llu\n", name, size,
+	printf("BENCH %s %zu %s %llu.%02llu\n", name, size, metric,
 	       (unsigned long long)cents / 100, (unsigned long long)cents % 100);
 }
 
@@ -236,15 +249,16 @@ static size_t page_table_bytes(void)
  */
 
 struct cost {
-	uint64_t mmap, first, touch, munmap, total, sparse, pt;
+	uint64_t mmap, first, touch, munmap, total, sparse, pt, populate, after, fork;
 };
 
-/* Where to map, or NULL for where the kernel likes */
+/* Where to map, or NULL for where the kernel likes, and how */
 static char *hint;
+static int how = MAP_SHARED;
 
 static char *map(const struct dmabuf *buf, size_t size)
 {
-	char *addr = mmap(hint, size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
+	char *addr = mmap(hint, size, PROT_READ | PROT_WRITE, how, buf->fd, 0);
 
 	if (addr == MAP_FAILED || (hint && addr != hint)) {
 		perror("mmap");
@@ -305,6 +319,48 @@ static void measure_page_tables(const struct dmabuf *buf, size_t size, struct co
 	munmap(addr, size);
 }
 
+static uint64_t faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+static void measure_populate(const struct dmabuf *buf, size_t size, struct cost *cost)
+{
+	uint64_t start, before;
+	char *addr;
+
+	/* the program's own pages */
+	faults();
+	how |= MAP_POPULATE;
+	start = ticks();
+	addr = map(buf, size);
+	how &= ~MAP_POPULATE;
+	before = faults();
+	touch(addr, size);
+	cost->after = faults() - before;
+	munmap(addr, size);
+	keep_min(&cost->populate, ticks() - start);
+}
+
+static void measure_fork(const struct dmabuf *buf, size_t size, struct cost *cost)
+{
+	char *addr = map(buf, size);
+	uint64_t start;
+	pid_t pid;
+
+	touch(addr, size);
+	start = ticks();
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	keep_min(&cost->fork, ticks() - start);
+	munmap(addr, size);
+}
+
 static void report_cost(const char *name, size_t size, const struct cost *cost)
 {
 	report(name, size, "mmap", cost->mmap);
@@ -312,9 +368,12 @@ static void report_cost(const char *name, size_t size, const struct cost *cost)
 	report(name, size, "touch", cost->touch);
 	report(name, size, "munmap", cost->munmap);
 	report(name, size, "total", cost->total);
-	report_page(name, size, cost->total);
+	report_page(name, size, "page", cost->total);
 	report(name, size, "sparse", cost->sparse);
 	report(name, size, "pt", cost->pt);
+	report_page(name, size, "populate", cost->populate);
+	report(name, size, "after", cost->after);
+	report(name, size, "fork", cost->fork);
 }
 
 static void measure_buffer(const char *name, const struct dmabuf *buf, size_t size)
@@ -329,9 +388,56 @@ static void measure_buffer(const char *name, const struct dmabuf *buf, size_t si
 		measure_whole(buf, size, &cost);
 		measure_first(buf, size, &cost);
 		measure_sparse(buf, size, &cost);
+		measure_populate(buf, size, &cost);
+		measure_fork(buf, size, &cost);
 	}
 	measure_page_tables(buf, size, &cost);
 	report_cost(name, size, &cost);
+}
+
+/*
+ * One frame
+ */
+
+static void sync_cpu(const struct dmabuf *buf, uint64_t flags)
+{
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_READ | flags };
+
+	if (ioctl(buf->fd, DMA_BUF_IOCTL_SYNC, &sync)) {
+		perror("DMA_BUF_IOCTL_SYNC");
+		_exit(1);
+	}
+}
+
+static void measure_frame(const char *name, const struct dmabuf *buf, size_t size)
+{
+	char *mapped = map(buf, size);
+	uint64_t frame = 0, copy = 0;
+	char *to = malloc(size);
+	uint64_t start;
+	unsigned int i;
+
+	touch(mapped, size);
+	touch(to, size);
+	for (i = 0; i < REPEATS; i++) {
+		char *addr;
+
+		start = ticks();
+		memcpy(to, mapped, size);
+		keep_min(&copy, ticks() - start);
+
+		start = ticks();
+		addr = map(buf, size);
+		sync_cpu(buf, DMA_BUF_SYNC_START);
+		memcpy(to, addr, size);
+		sync_cpu(buf, DMA_BUF_SYNC_END);
+		munmap(addr, size);
+		keep_min(&frame, ticks() - start);
+	}
+	report(name, size, "copy", copy);
+	report(name, size, "frame", frame);
+	free(to);
+	munmap(mapped, size);
 }
 
 /*
@@ -785,6 +891,24 @@ static const struct bench benches[] = {
 		.scale = touch_by_processes, .hint = ODD_ADDRESS,
 		.sizes = { 128 * MiB },
 	}, {
+		.name = "frame_system", .exporter = "system", .frame = true,
+		.broken_to = NOT_BROKEN, .from = NORMAL, .sizes = { 3 * MiB },
+	}, {
+		.name = "frame_cma", .exporter = "cma_default", .frame = true,
+		.broken_to = NOT_BROKEN, .from = NORMAL, .sizes = { 3 * MiB },
+	}, {
+		.name = "frame_udmabuf", .exporter = "udmabuf", .frame = true,
+		.broken_to = NOT_BROKEN, .from = NORMAL, .sizes = { 3 * MiB },
+	}, {
+		/* as will-it-scale's page_fault3: a fault for each page of a file */
+		.name = "file", .exporter = MEMFD, .held = true,
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 16 * MiB }, .brief = { 16 * MiB },
+	}, {
+		.name = "anonymous", .exporter = ANONYMOUS,
+		.broken_to = NOT_BROKEN, .from = SHORT,
+		.sizes = { 16 * MiB }, .brief = { 16 * MiB },
+	}, {
 		.name = "curve", .exporter = "system",
 		.broken_to = NOT_BROKEN, .from = LONG, .sizes = CURVE,
 	}, {
@@ -805,9 +929,24 @@ static const struct bench benches[] = {
 	},
 };
 
+/* 0, or a negative errno with a reason in buf->why */
+static int get_buffer(const struct bench *bench, size_t size, struct dmabuf *buf)
+{
+	*buf = (struct dmabuf){ .fd = -1, .dev = -1, .aux = { -1, -1 } };
+	if (!strcmp(bench->exporter, ANONYMOUS))
+		return 0;
+	if (strcmp(bench->exporter, MEMFD))
+		return dmabuf_get(dmabuf_exporter_find(bench->exporter), size, O_RDWR, buf);
+	buf->fd = memfd_create(MEMFD, MFD_CLOEXEC);
+	if (buf->fd < 0 || ftruncate(buf->fd, size)) {
+		snprintf(buf->why, sizeof(buf->why), "no-memfd");
+		return -errno;
+	}
+	return 0;
+}
+
 static void run_size(const struct bench *bench, size_t size)
 {
-	const struct dmabuf_exporter *exp = dmabuf_exporter_find(bench->exporter);
 	struct dmabuf buf, before;
 	char *holder = NULL;
 
@@ -816,11 +955,11 @@ static void run_size(const struct bench *bench, size_t size)
 		report_failure(bench->name, size, "not-enough-blocks-of-the-size");
 		return;
 	}
-	if (bench->before && dmabuf_get(exp, bench->before, O_RDWR, &before)) {
+	if (bench->before && get_buffer(bench, bench->before, &before)) {
 		report_failure(bench->name, size, before.why);
 		return;
 	}
-	if (dmabuf_get(exp, size, O_RDWR, &buf)) {
+	if (get_buffer(bench, size, &buf)) {
 		report_failure(bench->name, size, buf.why);
 		return;
 	}
@@ -829,9 +968,13 @@ static void run_size(const struct bench *bench, size_t size)
 		touch(holder, size);
 	}
 	hint = bench->hint;
+	if (buf.fd < 0)
+		how = MAP_PRIVATE | MAP_ANONYMOUS;
 	/* a frame may be larger than asked for */
 	if (bench->scale)
 		measure_scaling(bench, &buf, size);
+	else if (bench->frame)
+		measure_frame(bench->name, &buf, size);
 	else
 		measure_buffer(bench->name, &buf, size);
 	hint = NULL;
