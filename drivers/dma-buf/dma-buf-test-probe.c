@@ -147,9 +147,11 @@ int dma_buf_probe_entry(unsigned long addr, struct dma_buf_probe_entry *entry)
 	entry->size = ~args.addr_mask + 1;
 	entry->special = args.special;
 	entry->writable = args.writable;
-	entry->dirty = pte_dirty(pfn_pte(0, args.pgprot));
 	if (args.ptep)
 		entry->pte = ptep_get(args.ptep);
+	/* Not every architecture tells it by the protection of a pte. */
+	entry->dirty = pte_dirty(args.ptep ? entry->pte :
+					     pfn_pte(0, args.pgprot));
 	follow_pfnmap_end(&args);
 
 	return 0;

@@ -26,7 +26,8 @@
 
 struct fault_test {
 	struct drm_gem_object obj;
-	struct page *pages[NR_PAGES];
+	/* PTRS_PER_PTE is no constant on some architectures */
+	struct page *pages[MAX_PTRS_PER_PTE + MAX_PTRS_PER_PTE / 2];
 	/* Holds TABLE of these, if the test wants that */
 	struct folio *folio;
 	/* What the driver says that the object has; the mapping is larger */
@@ -261,7 +262,7 @@ static void ft_maps_range(struct kunit *test)
 static void ft_leaves_holes(struct kunit *test)
 {
 	struct fault_test *t = test->priv;
-	static const unsigned int holes[] = { 0, 7, 8, 64, TABLE - 1 };
+	const unsigned int holes[] = { 0, 7, 8, 64, TABLE - 1 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(holes); i++) {
@@ -327,6 +328,9 @@ static void ft_maps_page_of_no_folio(struct kunit *test)
 	struct fault_test *t = test->priv;
 	struct page *block;
 	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "no huge pfns on this architecture");
 
 	block = alloc_pages(GFP_KERNEL, PMD_ORDER);
 	KUNIT_ASSERT_NOT_NULL(test, block);

@@ -1599,7 +1599,7 @@ TEST_F(dmabuf_mmap, proc_mem_write_read_only)
 	EXPECT_EQ(byte, map[0]);
 	munmap(map, self->len);
 
-	/* which TTM takes for a debugger's own */
+	/* TTM lets a debugger write to a mapping without any permission */
 	map = map_part(_metadata, self, 0, self->len, PROT_NONE, MAP_SHARED);
 	refuse_poke(_metadata, map);
 	munmap(map, self->len);
