@@ -56,6 +56,8 @@ static DEFINE_MUTEX(dma_buf_test_lock);
 
 static int dma_buf_test_alloc(struct dma_buf_test_buf *buf)
 {
+	/* How much that is, is up to userspace. */
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
 	void *ret;
 
 	switch (buf->kind) {
@@ -64,20 +66,20 @@ static int dma_buf_test_alloc(struct dma_buf_test_buf *buf)
 		fallthrough;
 	case DMA_BUF_TEST_COHERENT:
 		buf->cpu_addr = dma_alloc_attrs(buf->dev, buf->size,
-						&buf->dma_addr, GFP_KERNEL,
+						&buf->dma_addr, gfp,
 						buf->attrs);
 		ret = buf->cpu_addr;
 		break;
 	case DMA_BUF_TEST_NONCONTIGUOUS:
 		/* Page by page, to have something that is not contiguous. */
 		buf->sgt = dma_alloc_noncontiguous(buf->dev, buf->size,
-						   DMA_BIDIRECTIONAL, GFP_KERNEL,
+						   DMA_BIDIRECTIONAL, gfp,
 						   DMA_ATTR_ALLOC_SINGLE_PAGES);
 		ret = buf->sgt;
 		break;
 	case DMA_BUF_TEST_PAGES:
 		buf->page = dma_alloc_pages(buf->dev, buf->size, &buf->dma_addr,
-					    DMA_BIDIRECTIONAL, GFP_KERNEL);
+					    DMA_BIDIRECTIONAL, gfp);
 		ret = buf->page;
 		break;
 	default:

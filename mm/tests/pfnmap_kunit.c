@@ -403,6 +403,21 @@ static void pt_fork_huge(struct kunit *test)
 	mmput(mm);
 }
 
+/* The page table that was deposited for the entry is the caller's to free. */
+static pgtable_t pt_clear_huge(unsigned long addr, pmd_t *pmd)
+{
+	pgtable_t pgtable = NULL;
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	pmdp_huge_get_and_clear(current->mm, addr, pmd);
+	if (arch_needs_pgtable_deposit()) {
+		pgtable = pgtable_trans_huge_withdraw(current->mm, pmd);
+		mm_dec_nr_ptes(current->mm);
+	}
+#endif
+	return pgtable;
+}
+
 /*
  * fork() copies the entry while another thread zaps it. The lock of the source
  * holds the copy back at the point where it has seen the entry and has locked
@@ -415,7 +430,7 @@ static void pt_fork_zap_huge(struct kunit *test)
 	spinlock_t *src_ptl, *dst_ptl;
 	struct task_struct *task;
 	pmd_t *src_pmd, *dst_pmd;
-	pgtable_t pgtable = NULL;
+	pgtable_t pgtable;
 	struct pt_fork f = {};
 	struct mm_struct *mm;
 	unsigned long timeout;
@@ -452,11 +467,7 @@ static void pt_fork_zap_huge(struct kunit *test)
 		cpu_relax();
 		locked = spin_is_locked(dst_ptl);
 	}
-	pmdp_huge_get_and_clear(current->mm, addr, src_pmd);
-	if (arch_needs_pgtable_deposit()) {
-		pgtable = pgtable_trans_huge_withdraw(current->mm, src_pmd);
-		mm_dec_nr_ptes(current->mm);
-	}
+	pgtable = pt_clear_huge(addr, src_pmd);
 	spin_unlock(src_ptl);
 	wait_for_completion(&f.done);
 	mmap_write_unlock(current->mm);
@@ -467,6 +478,20 @@ static void pt_fork_zap_huge(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f.ret, 0);
 	KUNIT_EXPECT_TRUE(test, pmd_none(*dst_pmd));
 	mmput(mm);
+}
+
+static void pt_expect_pte(struct kunit *test, unsigned long addr,
+			  unsigned long pfn, bool write)
+{
+	pte_t pte = pt_pte(addr);
+
+	KUNIT_ASSERT_TRUE(test, pte_present(pte));
+	KUNIT_EXPECT_EQ(test, pte_pfn(pte), pfn);
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		KUNIT_EXPECT_TRUE(test, pte_special(pte));
+	KUNIT_EXPECT_TRUE(test, pte_young(pte));
+	KUNIT_EXPECT_EQ(test, !!pte_write(pte), write);
+	KUNIT_EXPECT_EQ(test, !!pte_dirty(pte), write);
 }
 
 static void pt_huge_over_table(struct kunit *test)
@@ -493,7 +518,7 @@ static void pt_huge_over_table(struct kunit *test)
 	}
 	mmap_read_unlock(current->mm);
 
-	KUNIT_EXPECT_EQ(test, pte_pfn(pt_pte(addr)), t->pfns[3]);
+	pt_expect_pte(test, addr, t->pfns[3], true);
 }
 
 static void pt_page_under_huge(struct kunit *test)
@@ -768,20 +793,6 @@ static void pt_fault_around(struct kunit *test)
  * vmf_insert_pfns()
  */
 
-static void pt_expect_pte(struct kunit *test, unsigned long addr,
-			  unsigned long pfn, bool write)
-{
-	pte_t pte = pt_pte(addr);
-
-	KUNIT_ASSERT_TRUE(test, pte_present(pte));
-	KUNIT_EXPECT_EQ(test, pte_pfn(pte), pfn);
-	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
-		KUNIT_EXPECT_TRUE(test, pte_special(pte));
-	KUNIT_EXPECT_TRUE(test, pte_young(pte));
-	KUNIT_EXPECT_EQ(test, !!pte_write(pte), write);
-	KUNIT_EXPECT_EQ(test, !!pte_dirty(pte), write);
-}
-
 /* From the last pages of one page table to the first ones of the next */
 static void pt_insert_pfns(struct kunit *test)
 {
@@ -960,17 +971,18 @@ static void pt_remap_pages(struct kunit *test)
 	t->mmap = pt_mmap_pages;
 	addr = pt_map(test, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
 	for (i = 0; i < 4; i++)
-		KUNIT_EXPECT_EQ(test, pte_pfn(pt_pte(addr + i * PAGE_SIZE)),
-				t->pfns[expected[i]]);
+		pt_expect_pte(test, addr + i * PAGE_SIZE, t->pfns[expected[i]],
+			      false);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 4);
 
 	/* the last two, in the place of the first ones */
 	KUNIT_EXPECT_EQ(test, addr,
-			vm_mmap(t->file, addr, 2 * PAGE_SIZE, PROT_READ,
-				MAP_SHARED | MAP_FIXED, 2 * PAGE_SIZE));
+			vm_mmap(t->file, addr, 2 * PAGE_SIZE,
+				PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+				2 * PAGE_SIZE));
 	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_EQ(test, pte_pfn(pt_pte(addr + i * PAGE_SIZE)),
-				t->pfns[expected[2 + i]]);
+		pt_expect_pte(test, addr + i * PAGE_SIZE,
+			      t->pfns[expected[2 + i]], true);
 
 	/* one page, which remap_pfn_range() would take */
 	addr = pt_try_map(test, t->file, PAGE_SIZE, PMD_SIZE,
