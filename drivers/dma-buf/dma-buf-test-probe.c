@@ -83,18 +83,17 @@ int dma_buf_probe_touch(unsigned long addr, bool write)
 	u32 __user *p = (u32 __user *)addr + FREE_WORD;
 	u32 val = 1;
 
-	if (write)
-		return put_user(val, p);
-
-	return get_user(val, p);
+	return write ? put_user(val, p) : get_user(val, p);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_probe_touch, "DMA_BUF");
 
-static const char *check_vma(const struct vm_area_struct *vma,
-			     const struct dma_buf *dmabuf)
+static const char *check_vma(unsigned long addr, const struct dma_buf *dmabuf)
 {
 	const vm_flags_t flags = VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	struct vm_area_struct *vma;
 
+	guard(mmap_read_lock)(current->mm);
+	vma = vma_lookup(current->mm, addr);
 	if (!vma)
 		return "nothing is mapped";
 	if ((vma->vm_flags & (flags | VM_MIXEDMAP)) != flags)
@@ -110,21 +109,6 @@ static const char *check_vma(const struct vm_area_struct *vma,
 
 	return NULL;
 }
-
-/**
- * dma_buf_probe_vma - check the vma of a mapping
- * @addr: an address in it
- * @dmabuf: what it is to be a mapping of
- *
- * Return: what is wrong, or NULL.
- */
-const char *dma_buf_probe_vma(unsigned long addr, const struct dma_buf *dmabuf)
-{
-	guard(mmap_read_lock)(current->mm);
-
-	return check_vma(vma_lookup(current->mm, addr), dmabuf);
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_probe_vma, "DMA_BUF");
 
 /**
  * dma_buf_probe_entry - look at the page table entry at an address
@@ -229,58 +213,37 @@ static bool try_route(const struct route *route, unsigned long addr,
  * dma_buf_probe_gup - try to get references to a page of a mapping
  * @addr: address of the page
  * @fast: try all forms of get_user_pages_fast(), or else all others
- * @route: set to the name of one that succeeded, if any did
+ * @works: whether they should succeed
  *
  * The fast ones look at the page table entry only, and so need it to be there.
  * All references are put again.
  *
- * Return: how many succeeded, of the dma_buf_probe_nr_gup() that were tried.
+ * Return: the name of one that does otherwise, or NULL.
  */
-unsigned int dma_buf_probe_gup(unsigned long addr, bool fast,
-			       const char **route)
+const char *dma_buf_probe_gup(unsigned long addr, bool fast, bool works)
 {
-	unsigned int n = 0;
+	const char *route = NULL;
 
 	for (int i = 0; i < ARRAY_SIZE(routes); i++) {
-		for (int j = 0; j < ARRAY_SIZE(accesses); j++) {
-			if (!!routes[i].fast != fast)
-				continue;
-			if (!try_route(&routes[i], addr, accesses[j]))
-				continue;
-			*route = routes[i].name;
-			n++;
-		}
+		if (!!routes[i].fast != fast)
+			continue;
+		for (int j = 0; j < ARRAY_SIZE(accesses); j++)
+			if (try_route(&routes[i], addr, accesses[j]) != works)
+				route = routes[i].name;
 	}
 
-	return n;
+	return route;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_probe_gup, "DMA_BUF");
-
-/**
- * dma_buf_probe_nr_gup - how many ways dma_buf_probe_gup() tries
- * @fast: the same as there
- *
- * Return: their number.
- */
-unsigned int dma_buf_probe_nr_gup(bool fast)
-{
-	unsigned int n = 0;
-
-	for (int i = 0; i < ARRAY_SIZE(routes); i++)
-		n += !!routes[i].fast == fast;
-
-	return n * ARRAY_SIZE(accesses);
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_probe_nr_gup, "DMA_BUF");
 
 static const char *check_no_gup(unsigned long addr)
 {
 	struct dma_buf_probe_entry entry;
-	const char *route = NULL;
+	const char *route;
 
 	/* The fast ones first, while the entry is there. */
-	dma_buf_probe_gup(addr, true, &route);
-	dma_buf_probe_gup(addr, false, &route);
+	route = dma_buf_probe_gup(addr, true, false) ?:
+		dma_buf_probe_gup(addr, false, false);
 	if (route)
 		return route;
 
@@ -310,7 +273,7 @@ const char *dma_buf_probe(unsigned long addr, const struct dma_buf *dmabuf,
 	const unsigned int step = nr > 64 ? 61 : 1;
 	const char *wrong;
 
-	wrong = dma_buf_probe_vma(addr, dmabuf);
+	wrong = check_vma(addr, dmabuf);
 	for (unsigned long i = 0; !wrong && i < nr; i++, addr += PAGE_SIZE) {
 		wrong = check_page(addr, index + i);
 		if (!wrong && (!(i % step) || i == nr - 1))

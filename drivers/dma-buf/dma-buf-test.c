@@ -15,6 +15,7 @@
  * out by one ioctl of a misc device.
  */
 
+#include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
@@ -228,20 +229,12 @@ err_put:
 /* @flags returns DMA_BUF_TEST_F_IOMMU if the memory went through an IOMMU. */
 static struct dma_buf *dma_buf_test_export(u32 kind, size_t size, u32 *flags)
 {
-	struct dma_buf *dmabuf = ERR_PTR(-ENODEV);
+	guard(mutex)(&dma_buf_test_lock);
+	if (!dma_buf_test_dev)
+		return ERR_PTR(-ENODEV);
+	*flags = use_dma_iommu(dma_buf_test_dev) ? DMA_BUF_TEST_F_IOMMU : 0;
 
-	if (!size || size > DMA_BUF_TEST_MAX_SIZE)
-		return ERR_PTR(-EINVAL);
-
-	mutex_lock(&dma_buf_test_lock);
-	if (dma_buf_test_dev) {
-		*flags = use_dma_iommu(dma_buf_test_dev) ?
-			 DMA_BUF_TEST_F_IOMMU : 0;
-		dmabuf = __dma_buf_test_export(dma_buf_test_dev, kind, size);
-	}
-	mutex_unlock(&dma_buf_test_lock);
-
-	return dmabuf;
+	return __dma_buf_test_export(dma_buf_test_dev, kind, size);
 }
 
 static long dma_buf_test_ioctl(struct file *file, unsigned int cmd,
@@ -255,7 +248,7 @@ static long dma_buf_test_ioctl(struct file *file, unsigned int cmd,
 		return -ENOTTY;
 	if (copy_from_user(&exp, argp, sizeof(exp)))
 		return -EFAULT;
-	if (exp.flags || exp.pad || exp.size > DMA_BUF_TEST_MAX_SIZE)
+	if (exp.flags || exp.pad || !exp.size || exp.size > DMA_BUF_TEST_MAX_SIZE)
 		return -EINVAL;
 
 	dmabuf = dma_buf_test_export(exp.kind, exp.size, &exp.flags);
@@ -286,21 +279,18 @@ static int dma_buf_test_probe(struct pci_dev *pdev,
 	if (ret)
 		return ret;
 
-	mutex_lock(&dma_buf_test_lock);
+	guard(mutex)(&dma_buf_test_lock);
 	if (dma_buf_test_dev)
-		ret = -EBUSY;	/* One device will do. */
-	else
-		dma_buf_test_dev = &pdev->dev;
-	mutex_unlock(&dma_buf_test_lock);
+		return -EBUSY;	/* One device will do. */
+	dma_buf_test_dev = &pdev->dev;
 
-	return ret;
+	return 0;
 }
 
 static void dma_buf_test_remove(struct pci_dev *pdev)
 {
-	mutex_lock(&dma_buf_test_lock);
+	guard(mutex)(&dma_buf_test_lock);
 	dma_buf_test_dev = NULL;
-	mutex_unlock(&dma_buf_test_lock);
 }
 
 static const struct pci_device_id dma_buf_test_ids[] = {

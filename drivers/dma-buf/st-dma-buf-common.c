@@ -99,8 +99,9 @@ struct page **test_buf_alloc_ranges(const unsigned int *ranges, pgoff_t nr)
 
 static int alloc_vmalloc(struct test_buf *buf)
 {
+	buf->pages = kvcalloc(buf->nr, sizeof(*buf->pages), GFP_KERNEL);
 	buf->vaddr = vmalloc_user(buf->nr * PAGE_SIZE);
-	if (!buf->vaddr)
+	if (!buf->pages || !buf->vaddr)
 		return -ENOMEM;
 	for (pgoff_t i = 0; i < buf->nr; i++) {
 		buf->pages[i] = vmalloc_to_page(buf->vaddr + i * PAGE_SIZE);
@@ -113,6 +114,9 @@ static int alloc_vmalloc(struct test_buf *buf)
 /* Every page holds a reference of its own, as with the other kinds. */
 static int alloc_folios(struct test_buf *buf)
 {
+	buf->pages = kvcalloc(buf->nr, sizeof(*buf->pages), GFP_KERNEL);
+	if (!buf->pages)
+		return -ENOMEM;
 	for (pgoff_t n = 0; n < buf->nr; n += PMD_PAGES) {
 		struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_ZERO,
 						  get_order(PMD_SIZE));
@@ -133,23 +137,21 @@ static int alloc_folios(struct test_buf *buf)
 static int alloc_memory(struct test_buf *buf)
 {
 	const unsigned int *ranges = buf->exp->ranges;
-	enum test_memory memory = buf->exp->memory;
 
 	buf->nr = buf->exp->nr ?: TEST_PAGES;
 	if (ranges)
 		for (buf->nr = 0; *ranges; ranges++)
 			buf->nr += *ranges;
 
-	if (memory == MEM_RANGES || memory == MEM_CACHE) {
+	switch (buf->exp->memory) {
+	case MEM_VMALLOC:
+		return alloc_vmalloc(buf);
+	case MEM_FOLIO:
+		return alloc_folios(buf);
+	default:
 		buf->pages = test_buf_alloc_ranges(buf->exp->ranges, buf->nr);
 		return buf->pages ? 0 : -ENOMEM;
 	}
-
-	buf->pages = kvcalloc(buf->nr, sizeof(*buf->pages), GFP_KERNEL);
-	if (!buf->pages)
-		return -ENOMEM;
-
-	return memory == MEM_VMALLOC ? alloc_vmalloc(buf) : alloc_folios(buf);
 }
 
 /* What continues a range makes it longer. */
@@ -171,7 +173,7 @@ static void buf_free(struct kref *ref)
 {
 	struct test_buf *buf = container_of(ref, struct test_buf, ref);
 
-	if (buf->vaddr) {
+	if (buf->exp->memory == MEM_VMALLOC) {
 		vfree(buf->vaddr);
 		kvfree(buf->pages);
 	} else {
@@ -202,97 +204,6 @@ static void unmap_dma_buf(struct dma_buf_attachment *attach,
 {
 }
 
-/*
- * Are there entries in @vma, the only one that maps @buf?  It may be in mmap()
- * still, where nobody finds it by its address. Those of a vma that is not
- * VM_PFNMAP are out of reach from here, but its pages know if they are mapped.
- */
-static bool vma_maps(struct test_buf *buf, struct vm_area_struct *vma)
-{
-	struct follow_pfnmap_args args = { .vma = vma };
-
-	for (pgoff_t i = 0; i < vma_pages(vma); i++) {
-		args.address = vma->vm_start + i * PAGE_SIZE;
-		if (!follow_pfnmap_start(&args)) {
-			follow_pfnmap_end(&args);
-			return true;
-		}
-	}
-	for (pgoff_t i = 0; i < buf->nr; i++)
-		if (folio_mapped(page_folio(buf->pages[i])))
-			return true;
-
-	return false;
-}
-
-void test_vm_open(struct vm_area_struct *vma)
-{
-	struct test_buf *buf = vma->vm_private_data;
-
-	atomic_inc(&buf->opens);
-}
-
-/*
- * An exporter may free the pages here, so they must not be mapped any more. The
- * mm sees to that in munmap(), the core when it refuses what mmap did.
- */
-void test_vm_close(struct vm_area_struct *vma)
-{
-	struct test_buf *buf = vma->vm_private_data;
-
-	if (buf->watched && vma_maps(buf, vma))
-		buf->late_zap = true;
-	atomic_inc(&buf->closes);
-}
-
-static void record_vma(struct test_buf *buf, const struct vm_area_struct *vma)
-{
-	buf->mmaps++;
-	buf->flags = vma->vm_flags;
-	buf->set_up = vma->vm_ops && vma->vm_ops->access &&
-		      !vma->vm_ops->open && !vma->vm_ops->close &&
-		      !vma->vm_private_data;
-}
-
-/* Does what the row of the table says, in the order of its columns. */
-static int run_mmap(struct test_buf *buf, struct vm_area_struct *vma)
-{
-	const struct test_exporter *exp = buf->exp;
-	pgoff_t nr = vma_pages(vma) / (exp->half ? 2 : 1);
-	int ret = 0;
-
-	vm_flags_mod(vma, exp->set, exp->clear);
-	if (exp->null_ops)
-		vma->vm_ops = NULL;
-	if (exp->map) {
-		ret = exp->map(buf, vma, 0, nr);
-		buf->mapped = buf->watched && vma_maps(buf, vma);
-	}
-	vm_flags_mod(vma, exp->set_after, exp->clear_after);
-	if (ret || !exp->vm_ops)
-		return ret ?: exp->ret;
-
-	/* As a driver does it, last: from here on the vma is known. */
-	vma->vm_pgoff += buf->start;
-	vma->vm_private_data = buf;
-	vma->vm_ops = exp->vm_ops;
-	test_vm_open(vma);
-	if (exp->ret)
-		test_vm_close(vma);
-
-	return exp->ret;
-}
-
-static int buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
-{
-	struct test_buf *buf = dmabuf->priv;
-
-	record_vma(buf, vma);
-	buf->ret = run_mmap(buf, vma);
-
-	return buf->ret;
-}
-
 static int buf_get_phys(struct dma_buf *dmabuf, pgoff_t pgoff,
 			struct phys_vec *vec, unsigned int nr)
 {
@@ -314,7 +225,7 @@ static void buf_release(struct dma_buf *dmabuf)
 static const struct dma_buf_ops mmap_ops = {
 	.map_dma_buf = map_dma_buf,
 	.unmap_dma_buf = unmap_dma_buf,
-	.mmap = buf_mmap,
+	.mmap = test_dma_buf_mmap,
 	.release = buf_release,
 };
 
@@ -324,12 +235,6 @@ static const struct dma_buf_ops phys_ops = {
 	.get_phys = buf_get_phys,
 	.release = buf_release,
 };
-
-/* Is this the dma_buf of a test? */
-bool test_buf_is(const struct dma_buf *dmabuf)
-{
-	return dmabuf->ops == &mmap_ops || dmabuf->ops == &phys_ops;
-}
 
 /* Skips the test where the kernel lacks what the exporter is about. */
 static void need(struct kunit *test, unsigned int needs)
@@ -396,19 +301,88 @@ struct test_buf *test_buf_create(struct kunit *test,
 		kref_put(&buf->ref, buf_free);
 		KUNIT_FAIL_AND_ABORT(test, "dma_buf_export: %d", ret);
 	}
-	buf->mapping = buf->dmabuf->file->f_mapping;
+	buf->file = buf->dmabuf->file;
+	buf->mapping = buf->file->f_mapping;
 	if (exp->memory == MEM_CACHE)
 		KUNIT_ASSERT_EQ(test, fill_cache(buf), 0);
 
 	return buf;
 }
 
-/* The test gives up its reference to the dma_buf: "close(fd)". */
+static void importer_open(struct vm_area_struct *vma)
+{
+	struct test_buf *buf = vma->vm_private_data;
+
+	atomic_inc(&buf->refs);
+}
+
+static void importer_close(struct vm_area_struct *vma)
+{
+	struct test_buf *buf = vma->vm_private_data;
+
+	atomic_dec(&buf->refs);
+}
+
+static const struct vm_operations_struct importer_ops = {
+	.open = importer_open,
+	.close = importer_close,
+};
+
+/* As drm_gem_mmap_obj(): a reference for the vma, which the vma cannot keep. */
+static int importer_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct test_buf *buf = file->private_data;
+	int ret;
+
+	atomic_inc(&buf->refs);
+	if (buf->path == PATH_IMPORTER_RESET) {
+		vma->vm_private_data = NULL;
+		vma->vm_ops = NULL;
+	} else if (buf->path == PATH_IMPORTER_KEEPS) {
+		vma->vm_private_data = buf;
+		vma->vm_ops = &importer_ops;
+	}
+	ret = dma_buf_mmap(buf->dmabuf, vma, buf->fake ? buf->pgoff : vma->vm_pgoff);
+	atomic_dec(&buf->refs);
+
+	return ret;
+}
+
+static const struct file_operations importer_fops = {
+	.owner = THIS_MODULE,
+	.mmap = importer_mmap,
+};
+
+/* The same, to be mapped in some way. */
+struct test_buf *test_buf_import(struct kunit *test,
+				 const struct test_exporter *exp,
+				 enum test_path path)
+{
+	struct test_buf *buf = test_buf_create(test, exp);
+	struct file *file;
+
+	buf->path = path;
+	if (path == PATH_FD)
+		return buf;
+
+	file = anon_inode_getfile("dma-buf-kunit", &importer_fops, buf,
+				  exp->readonly ? O_RDONLY : O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	buf->file = file;
+
+	return buf;
+}
+
+/* The test gives up its references: "close(fd)". */
 void test_buf_close(struct test_buf *buf)
 {
-	if (buf->dmabuf)
-		dma_buf_put(buf->dmabuf);
+	if (!buf->dmabuf)
+		return;
+	if (buf->file != buf->dmabuf->file)
+		fput(buf->file);
+	dma_buf_put(buf->dmabuf);
 	buf->dmabuf = NULL;
+	buf->file = NULL;
 }
 
 /* Nobody but the buffer holds its pages, and nobody maps them. */
@@ -420,8 +394,7 @@ static void expect_no_refs(struct kunit *test, struct test_buf *buf)
 		KUNIT_EXPECT_FALSE(test, folio_mapped(folio));
 		/* The page cache has references of its own. */
 		if (buf->exp->memory != MEM_CACHE)
-			KUNIT_EXPECT_EQ(test, folio_ref_count(folio),
-					folio_nr_pages(folio));
+			KUNIT_EXPECT_EQ(test, folio_ref_count(folio), folio_nr_pages(folio));
 	}
 }
 
@@ -447,21 +420,22 @@ static void expect_alive(struct kunit *test, struct test_buf *buf)
 }
 
 /*
- * All mappings are gone: the exporter's count of vmas is balanced, nothing else
- * holds the dma_buf or a page, and the buffer is released, once, with the
- * test's own reference.
+ * All mappings are gone: the counts of vmas are balanced, no vma has put a
+ * reference that the importer never gave it, nothing else holds a file or a
+ * page, and the buffer is released, once, with the test's own reference.
  */
 void test_buf_expect_released(struct kunit *test, struct test_buf *buf)
 {
 	if (buf->dmabuf) {
 		expect_alive(test, buf);
+		KUNIT_EXPECT_EQ(test, (long)file_count(buf->file), 1);
 		KUNIT_EXPECT_EQ(test, (long)file_count(buf->dmabuf->file), 1);
 		test_buf_close(buf);
 	}
 	KUNIT_EXPECT_TRUE(test, test_wait_for(&buf->releases, 1));
 	KUNIT_EXPECT_EQ(test, atomic_read(&buf->releases), 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&buf->opens),
-			atomic_read(&buf->closes));
+	KUNIT_EXPECT_EQ(test, atomic_read(&buf->opens), atomic_read(&buf->closes));
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&buf->refs), 0, "path %d", buf->path);
 	expect_no_refs(test, buf);
 }
 
@@ -469,17 +443,10 @@ void test_buf_expect_released(struct kunit *test, struct test_buf *buf)
  * Mappings
  */
 
-unsigned long test_mmap_file(struct file *file, pgoff_t nr, unsigned long prot,
-			     unsigned long flags, pgoff_t pgoff)
+unsigned long test_mmap(struct file *file, pgoff_t nr, unsigned long prot,
+			unsigned long flags, pgoff_t pgoff)
 {
 	return vm_mmap(file, 0, nr * PAGE_SIZE, prot, flags, pgoff * PAGE_SIZE);
-}
-
-unsigned long test_buf_mmap(struct test_buf *buf, pgoff_t nr,
-			    unsigned long prot, unsigned long flags,
-			    pgoff_t pgoff)
-{
-	return test_mmap_file(buf->dmabuf->file, nr, prot, flags, pgoff);
 }
 
 /* A shared mapping whose address is @offset modulo two huge pages. */
@@ -506,8 +473,8 @@ unsigned long test_buf_mmap_at(struct kunit *test, struct test_buf *buf,
 			       unsigned long prot, pgoff_t pgoff,
 			       unsigned long offset)
 {
-	unsigned long addr = map_aligned(buf->dmabuf->file, buf->nr - pgoff,
-					 prot, pgoff, offset);
+	unsigned long addr = map_aligned(buf->file, buf->nr - pgoff, prot,
+					 pgoff, offset);
 
 	ASSERT_MAPPED(test, addr);
 
@@ -515,28 +482,26 @@ unsigned long test_buf_mmap_at(struct kunit *test, struct test_buf *buf,
 }
 
 /* The whole buffer, readable, and writable if the file is. */
-unsigned long test_mmap_all(struct test_buf *buf, struct file *file)
+unsigned long test_mmap_all(struct test_buf *buf)
 {
-	unsigned long prot = PROT_READ;
+	unsigned long prot = PROT_READ | (buf->exp->readonly ? 0 : PROT_WRITE);
 
-	if (file->f_mode & FMODE_WRITE)
-		prot |= PROT_WRITE;
 	if (!(buf->exp->needs & NEEDS_PMD))
-		return test_mmap_file(file, buf->nr, prot, MAP_SHARED, 0);
+		return test_mmap(buf->file, buf->nr, prot, MAP_SHARED, 0);
 
-	return map_aligned(file, buf->nr, prot, 0, 0);
+	return map_aligned(buf->file, buf->nr, prot, 0, 0);
 }
 
 unsigned long test_buf_mmap_all(struct kunit *test, struct test_buf *buf)
 {
-	unsigned long addr = test_mmap_all(buf, buf->dmabuf->file);
+	unsigned long addr = test_mmap_all(buf);
 
 	ASSERT_MAPPED(test, addr);
 
 	return addr;
 }
 
-void test_buf_munmap(struct kunit *test, unsigned long addr, pgoff_t nr)
+void test_munmap(struct kunit *test, unsigned long addr, pgoff_t nr)
 {
 	KUNIT_EXPECT_EQ(test, vm_munmap(addr, nr * PAGE_SIZE), 0);
 }
@@ -544,7 +509,7 @@ void test_buf_munmap(struct kunit *test, unsigned long addr, pgoff_t nr)
 /* The end of a test that has mapped all of the buffer at @addr */
 void test_buf_done(struct kunit *test, struct test_buf *buf, unsigned long addr)
 {
-	test_buf_munmap(test, addr, buf->nr);
+	test_munmap(test, addr, buf->nr);
 	test_buf_expect_released(test, buf);
 }
 
@@ -565,166 +530,6 @@ test_buf_expect_entry(struct kunit *test, struct test_buf *buf,
 		KUNIT_EXPECT_TRUE(test, entry.special);
 
 	return entry;
-}
-
-/*
- * Importers
- */
-
-static void importer_open(struct vm_area_struct *vma)
-{
-	struct test_importer *imp = vma->vm_private_data;
-
-	atomic_inc(&imp->refs);
-}
-
-static void importer_close(struct vm_area_struct *vma)
-{
-	struct test_importer *imp = vma->vm_private_data;
-
-	atomic_dec(&imp->refs);
-}
-
-static const struct vm_operations_struct importer_ops = {
-	.open = importer_open,
-	.close = importer_close,
-};
-
-/* As drm_gem_mmap_obj(): a reference for the vma, which the vma cannot keep. */
-static int importer_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	struct test_importer *imp = file->private_data;
-	pgoff_t pgoff = imp->fake ? imp->pgoff : vma->vm_pgoff;
-	int ret;
-
-	atomic_inc(&imp->refs);
-	if (imp->path == PATH_IMPORTER_RESET) {
-		vma->vm_private_data = NULL;
-		vma->vm_ops = NULL;
-	} else if (imp->path == PATH_IMPORTER_KEEPS) {
-		vma->vm_private_data = imp;
-		vma->vm_ops = &importer_ops;
-	}
-	ret = dma_buf_mmap(imp->buf->dmabuf, vma, pgoff);
-	atomic_dec(&imp->refs);
-
-	return ret;
-}
-
-static const struct file_operations importer_fops = {
-	.owner = THIS_MODULE,
-	.mmap = importer_mmap,
-};
-
-KUNIT_DEFINE_ACTION_WRAPPER(put_file, fput, struct file *);
-
-/* A way to map @buf; use ->file. */
-struct test_importer *test_importer(struct kunit *test, struct test_buf *buf,
-				    enum test_path path)
-{
-	struct test_importer *imp;
-	int ret;
-
-	imp = kunit_kzalloc(test, sizeof(*imp), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, imp);
-	imp->buf = buf;
-	imp->path = path;
-	imp->file = buf->dmabuf->file;
-	if (path == PATH_FD)
-		return imp;
-
-	imp->file = anon_inode_getfile("dma-buf-kunit", &importer_fops, imp,
-				       buf->exp->readonly ? O_RDONLY : O_RDWR);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, imp->file);
-	ret = kunit_add_action_or_reset(test, put_file, imp->file);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-
-	return imp;
-}
-
-/* No vma may have put a reference that the importer never gave it. */
-void test_importer_expect_balanced(struct kunit *test,
-				   struct test_importer *imp)
-{
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&imp->refs), 0, "path %d",
-			    imp->path);
-	if (imp->path != PATH_FD)
-		KUNIT_EXPECT_EQ(test, (long)file_count(imp->file), 1);
-}
-
-/*
- * Threads
- */
-
-/* The last thing that a thread does: stay until it is not needed. */
-static void test_thread_idle(struct test_thread *t)
-{
-	complete_all(&t->ready);
-	while (!kthread_should_stop())
-		schedule_timeout_interruptible(HZ / 50);
-}
-
-static int thread_main(void *data)
-{
-	struct test_thread *t = data;
-	int ret = 0;
-
-	if (t->mm)
-		kthread_use_mm(t->mm);
-	else
-		ret = kunit_attach_mm();
-	ret = ret ?: t->fn(t);
-	test_thread_idle(t);
-	if (t->mm)
-		kthread_unuse_mm(t->mm);
-
-	/* An address space of its own is torn down as that of a process is. */
-	return ret;
-}
-
-int test_thread_stop(struct test_thread *t)
-{
-	int ret = kthread_stop(t->task);
-
-	if (t->mm)
-		mmput(t->mm);
-	t->task = NULL;
-
-	return ret;
-}
-
-static void thread_cleanup(void *data)
-{
-	struct test_thread *t = data;
-
-	if (t->task)
-		test_thread_stop(t);
-}
-
-/* Run @fn in the address space @mm, until it is ready. */
-struct test_thread *test_thread_start(struct kunit *test,
-				      struct mm_struct *mm,
-					int (*fn)(struct test_thread *t),
-					void *data)
-{
-	struct test_thread *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-	int ret;
-
-	KUNIT_ASSERT_NOT_NULL(test, t);
-	init_completion(&t->ready);
-	t->fn = fn;
-	t->data = data;
-	t->mm = mm;
-	t->task = kthread_run(thread_main, t, "dma-buf-kunit");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->task);
-	if (mm)
-		mmget(mm);
-	ret = kunit_add_action_or_reset(test, thread_cleanup, t);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&t->ready,
-							    TEST_TIMEOUT));
-
-	return t;
 }
 
 /*
@@ -774,17 +579,14 @@ static void expect_set_up(struct kunit *test, struct test_buf *buf,
 void test_buf_contract(struct kunit *test)
 {
 	for (enum test_path path = 0; path < NR_PATHS; path++) {
-		struct test_buf *buf = test_buf_create(test, test->param_value);
-		struct test_importer *imp = test_importer(test, buf, path);
-		unsigned long addr = test_mmap_all(buf, imp->file);
+		struct test_buf *buf = test_buf_import(test, test->param_value, path);
+		unsigned long addr = test_mmap_all(buf);
 
 		ASSERT_MAPPED(test, addr);
 		expect_set_up(test, buf, addr);
-		EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0,
-						 buf->nr));
+		EXPECT_CONTRACT(test, buf, addr, 0, buf->nr);
 		expect_shared(test, buf, addr, true);
-		test_buf_munmap(test, addr, buf->nr);
-		test_importer_expect_balanced(test, imp);
+		test_munmap(test, addr, buf->nr);
 		test_buf_expect_released(test, buf);
 	}
 }
@@ -793,22 +595,18 @@ void test_buf_contract(struct kunit *test)
 static void map_fake_offset(struct kunit *test, enum test_path path,
 			    pgoff_t pgoff)
 {
-	struct test_buf *buf = test_buf_create(test, test->param_value);
-	struct test_importer *imp = test_importer(test, buf, path);
+	struct test_buf *buf = test_buf_import(test, test->param_value, path);
 	pgoff_t nr = buf->nr - pgoff;
 	unsigned long addr;
 
-	imp->fake = true;
-	imp->pgoff = pgoff;
-	addr = test_mmap_file(imp->file, nr, PROT_READ, MAP_SHARED,
-			      TEST_START / 2);
+	buf->fake = true;
+	buf->pgoff = pgoff;
+	addr = test_mmap(buf->file, nr, PROT_READ, MAP_SHARED, TEST_START / 2);
 	ASSERT_MAPPED(test, addr);
 	scoped_guard(mmap_read_lock, current->mm)
-		KUNIT_EXPECT_EQ(test, vma_lookup(current->mm, addr)->vm_pgoff,
-				pgoff + buf->start);
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr, pgoff, nr));
-	test_buf_munmap(test, addr, nr);
-	test_importer_expect_balanced(test, imp);
+		KUNIT_EXPECT_EQ(test, vma_lookup(current->mm, addr)->vm_pgoff, pgoff + buf->start);
+	EXPECT_CONTENT(test, addr, pgoff, nr);
+	test_munmap(test, addr, nr);
 	test_buf_expect_released(test, buf);
 }
 
@@ -822,19 +620,17 @@ void test_buf_offset(struct kunit *test)
 	for (pgoff_t first = 0; first < 4; first++) {
 		for (int i = 1; i < 6; i++) {
 			nr = i < 5 ? i : buf->nr - first;
-			addr = test_buf_mmap(buf, nr, PROT_READ, MAP_SHARED,
-					     first);
+			addr = test_mmap(buf->file, nr, PROT_READ, MAP_SHARED, first);
 			ASSERT_MAPPED(test, addr);
-			EXPECT_RIGHT(test, dma_buf_probe_content(addr, first,
-								 nr));
-			test_buf_munmap(test, addr, nr);
+			EXPECT_CONTENT(test, addr, first, nr);
+			test_munmap(test, addr, nr);
 		}
 	}
 
 	/* There is no page after the last. */
-	addr = test_buf_mmap(buf, buf->nr, PROT_READ, MAP_SHARED, 1);
+	addr = test_mmap(buf->file, buf->nr, PROT_READ, MAP_SHARED, 1);
 	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
-	addr = test_buf_mmap(buf, 1, PROT_READ, MAP_SHARED, buf->nr);
+	addr = test_mmap(buf->file, 1, PROT_READ, MAP_SHARED, buf->nr);
 	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 	test_buf_expect_released(test, buf);
 
@@ -853,124 +649,119 @@ void test_buf_split(struct kunit *test)
 		pgoff_t nr = buf->nr - 5;
 
 		if (touched)
-			EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0,
-								 buf->nr));
-		test_buf_munmap(test, addr, 1);
-		test_buf_munmap(test, addr + 3 * PAGE_SIZE, 2);
-		EXPECT_RIGHT(test, dma_buf_probe(addr + PAGE_SIZE, buf->dmabuf,
-						 1, 2));
-		EXPECT_RIGHT(test, dma_buf_probe(tail, buf->dmabuf, 5, nr));
-		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false),
-				-EFAULT);
-		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(tail - PAGE_SIZE,
-							  false), -EFAULT);
+			EXPECT_CONTENT(test, addr, 0, buf->nr);
+		test_munmap(test, addr, 1);
+		test_munmap(test, addr + 3 * PAGE_SIZE, 2);
+		EXPECT_CONTRACT(test, buf, addr + PAGE_SIZE, 1, 2);
+		EXPECT_CONTRACT(test, buf, tail, 5, nr);
+		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false), -EFAULT);
+		KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(tail - PAGE_SIZE, false), -EFAULT);
 
 		/* Each piece keeps the buffer. */
 		test_buf_close(buf);
-		test_buf_munmap(test, addr, 3);
+		test_munmap(test, addr, 3);
 		expect_alive(test, buf);
-		EXPECT_RIGHT(test, dma_buf_probe_content(tail, 5, nr));
+		EXPECT_CONTENT(test, tail, 5, nr);
 		test_buf_done(test, buf, addr);
 	}
-}
-
-static bool may_write(unsigned long addr)
-{
-	struct vm_area_struct *vma;
-
-	guard(mmap_read_lock)(current->mm);
-	vma = vma_lookup(current->mm, addr);
-
-	return vma && (vma->vm_flags & VM_MAYWRITE);
 }
 
 /*
  * A private mapping that nobody can write to is as good as a shared one, if
  * that can never change.
  */
-static void expect_private_read(struct kunit *test, struct test_buf *buf,
-				struct test_importer *imp)
+static void expect_private_read(struct kunit *test, struct test_buf *buf)
 {
-	unsigned long addr = test_mmap_file(imp->file, buf->nr, PROT_READ,
-					    MAP_PRIVATE, 0);
+	unsigned long addr = test_mmap(buf->file, buf->nr, PROT_READ,
+				       MAP_PRIVATE, 0);
 
 	ASSERT_MAPPED(test, addr);
-	KUNIT_EXPECT_FALSE(test, may_write(addr));
-	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
+	scoped_guard(mmap_read_lock, current->mm)
+		KUNIT_EXPECT_FALSE(test, vma_lookup(current->mm, addr)->vm_flags & VM_MAYWRITE);
+	EXPECT_CONTRACT(test, buf, addr, 0, buf->nr);
 	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true), -EFAULT);
 	expect_shared(test, buf, addr, false);
-	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
-	test_buf_munmap(test, addr, buf->nr);
+	EXPECT_CONTRACT(test, buf, addr, 0, buf->nr);
+	test_munmap(test, addr, buf->nr);
 }
 
 /*
  * What is written to a private mapping would be anonymous memory. The exporter
  * is not even asked. It is the user's mistake, so nothing is logged.
  */
-static void expect_private_write(struct kunit *test, struct test_buf *buf,
-				 struct test_importer *imp)
+static void expect_private_write(struct kunit *test, struct test_buf *buf)
 {
 	unsigned long addr;
 
 	kunit_warning_suppress(test) {
-		addr = test_mmap_file(imp->file, buf->nr,
-				      PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
+		addr = test_mmap(buf->file, buf->nr, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE, 0);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, (long)addr, -EINVAL, "path %d",
-			    imp->path);
+	KUNIT_EXPECT_EQ_MSG(test, (long)addr, -EINVAL, "path %d", buf->path);
 	KUNIT_EXPECT_EQ(test, buf->mmaps, 0);
 	KUNIT_EXPECT_NULL(test, buf->rule);
 	if (!IS_ERR_VALUE(addr))
-		test_buf_munmap(test, addr, buf->nr);
+		test_munmap(test, addr, buf->nr);
 }
 
 void test_buf_private(struct kunit *test)
 {
 	for (enum test_path path = 0; path < NR_PATHS; path++) {
-		struct test_buf *buf = test_buf_create(test, test->param_value);
-		struct test_importer *imp = test_importer(test, buf, path);
+		struct test_buf *buf = test_buf_import(test, test->param_value, path);
 
-		expect_private_write(test, buf, imp);
-		expect_private_read(test, buf, imp);
-		test_importer_expect_balanced(test, imp);
+		expect_private_write(test, buf);
+		expect_private_read(test, buf);
 		test_buf_expect_released(test, buf);
 	}
 }
 
-/* A second process: it maps the buffer, checks it, and dies. */
-static int other_process(struct test_thread *t)
+static void attach_mm(struct mm_struct *mm)
 {
-	struct test_buf *buf = t->data;
-	unsigned long addr = test_mmap_all(buf, buf->dmabuf->file);
+	kthread_unuse_mm(current->mm);
+	kthread_use_mm(mm);
+}
 
-	if (IS_ERR_VALUE(addr))
-		return addr;
-	if (dma_buf_probe_content(addr, 0, buf->nr))
-		return -EILSEQ;
-	test_thread_idle(t);
+/* A second address space: the test does not abort while it is attached. */
+static struct mm_struct *attach_other_mm(struct kunit *test)
+{
+	struct mm_struct *mm = current->mm;
+	int ret;
 
-	return dma_buf_probe_content(addr, 0, 1) ? -EILSEQ : 0;
+	kthread_unuse_mm(mm);
+	ret = kunit_attach_mm();
+	if (ret)
+		kthread_use_mm(mm);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	return current->mm;
 }
 
 /*
  * The vma, and nothing else, keeps the buffer: it outlives the file descriptor
- * and goes with the last mapping, in whichever process that is.
+ * and goes with the last mapping, in whichever address space that is.
  */
 void test_buf_lifetime(struct kunit *test)
 {
 	struct test_buf *buf = test_buf_create(test, test->param_value);
 	unsigned long addr = test_buf_mmap_all(test, buf);
-	struct test_thread *t;
+	struct mm_struct *mm = current->mm, *other = attach_other_mm(test);
+	unsigned long other_addr = test_mmap_all(buf);
 
-	t = test_thread_start(test, NULL, other_process, buf);
+	KUNIT_EXPECT_EQ(test, MMAP_ERROR(other_addr), 0);
+	EXPECT_CONTENT(test, other_addr, 0, buf->nr);
 	test_buf_close(buf);
 	expect_alive(test, buf);
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
-	test_buf_munmap(test, addr, buf->nr);
+
+	attach_mm(mm);
+	EXPECT_CONTENT(test, addr, 0, buf->nr);
+	test_munmap(test, addr, buf->nr);
 	expect_alive(test, buf);
 
-	KUNIT_EXPECT_EQ(test, test_thread_stop(t), 0);
+	attach_mm(other);
+	EXPECT_CONTENT(test, other_addr, 0, 1);
+	attach_mm(mm);
+	mmput(other);
 	test_buf_expect_released(test, buf);
 }
 
@@ -982,20 +773,15 @@ void test_buf_populate(struct kunit *test)
 	unsigned long addr;
 
 	for (int shared = 0; shared < 2; shared++) {
-		addr = test_buf_mmap(buf, buf->nr,
-				     PROT_READ | (shared ? PROT_WRITE : 0),
-				     MAP_POPULATE |
-				     (shared ? MAP_SHARED : MAP_PRIVATE), 0);
+		addr = test_mmap(buf->file, buf->nr,
+				 PROT_READ | (shared ? PROT_WRITE : 0),
+				 MAP_POPULATE | (shared ? MAP_SHARED : MAP_PRIVATE), 0);
 		ASSERT_MAPPED(test, addr);
 		for (pgoff_t i = 0; i < buf->nr; i++)
-			KUNIT_EXPECT_EQ_MSG(test,
-					    dma_buf_probe_entry(addr +
-								i * PAGE_SIZE,
-								&entry), 0,
-					    "page %lu", i);
-		EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0,
-						 buf->nr));
-		test_buf_munmap(test, addr, buf->nr);
+			KUNIT_EXPECT_EQ_MSG(test, dma_buf_probe_entry(addr + i * PAGE_SIZE, &entry),
+					    0, "page %lu", i);
+		EXPECT_CONTRACT(test, buf, addr, 0, buf->nr);
+		test_munmap(test, addr, buf->nr);
 	}
 	test_buf_expect_released(test, buf);
 }

@@ -7,9 +7,9 @@
 #define __ST_DMA_BUF_COMMON_H__
 
 #include <kunit/test.h>
-#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf/test-probe.h>
+#include <linux/err.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -27,8 +27,17 @@
 #define EXPECT_RIGHT(test, wrong)					\
 	KUNIT_EXPECT_STREQ(test, (wrong) ?: "nothing", "nothing")
 
+/* The pages from @index on are mapped at @addr, */
+#define EXPECT_CONTENT(test, addr, index, nr)				\
+	EXPECT_RIGHT(test, dma_buf_probe_content(addr, index, nr))
+
+/* and as the contract says. */
+#define EXPECT_CONTRACT(test, buf, addr, index, nr)			\
+	EXPECT_RIGHT(test, dma_buf_probe(addr, (buf)->dmabuf, index, nr))
+
+#define MMAP_ERROR(addr)	PTR_ERR_OR_ZERO((void *)(addr))
 #define ASSERT_MAPPED(test, addr)					\
-	KUNIT_ASSERT_EQ(test, test_mmap_error(addr), 0)
+	KUNIT_ASSERT_EQ(test, MMAP_ERROR(addr), 0)
 
 struct test_buf;
 
@@ -63,14 +72,28 @@ struct test_exporter {
 	vm_flags_t set;			/* set and clear flags of the vma, */
 	vm_flags_t clear;
 	bool null_ops;			/* take away the vm_ops, */
-	int (*map)(struct test_buf *buf, struct vm_area_struct *vma,
-		   pgoff_t first, pgoff_t nr);
-	bool half;			/* map pages, but half of them, */
+	int (*insert)(struct vm_area_struct *vma, unsigned long addr,
+		      struct page *page);	/* insert pages, one by one, */
+	bool half;			/* but half of them, or map them all, */
+	int (*map)(struct test_buf *buf, struct vm_area_struct *vma);
 	vm_flags_t set_after;		/* set and clear flags again, */
 	vm_flags_t clear_after;
 	const struct vm_operations_struct *vm_ops;
 	bool start;			/* install vm_ops at TEST_START, */
 	int ret;			/* and return this. */
+
+	/* What vm_ops do at a fault, with the page that it is for. */
+	vm_fault_t (*fault)(struct vm_fault *vmf, struct page *page);
+	vm_fault_t (*huge_fault)(struct vm_fault *vmf, struct page *page);
+};
+
+/* How a mapping comes about. */
+enum test_path {
+	PATH_FD,		/* mmap() of the dma_buf itself */
+	PATH_IMPORTER,		/* of an importer's file, by dma_buf_mmap() */
+	PATH_IMPORTER_RESET,	/* as GEM: no vm_ops, no private data before */
+	PATH_IMPORTER_KEEPS,	/* the importer's vm_ops are in the vma */
+	NR_PATHS,
 };
 
 /* A buffer, and a record of what was done with it. */
@@ -78,6 +101,7 @@ struct test_buf {
 	struct kref ref;		/* one the test's, one the dma_buf's */
 	const struct test_exporter *exp;
 	struct dma_buf *dmabuf;		/* until test_buf_close() */
+	struct file *file;		/* to map: the dma_buf's or an importer's */
 	struct address_space *mapping;	/* of the dma_buf's file */
 	/*
 	 * Held by a fault around look-up and insertion, and by whoever moves
@@ -91,6 +115,12 @@ struct test_buf {
 	struct dma_buf_phys_table *table;
 	struct page **next;		/* to move to in a fault */
 	int err;			/* what get_phys returns, if not 0 */
+
+	/* If @file is an importer's: */
+	enum test_path path;
+	bool fake;			/* mapped at a fake offset, */
+	pgoff_t pgoff;			/* that stands for this one */
+	atomic_t refs;			/* to the importer's object */
 
 	/* dma_buf_ops.mmap: */
 	int mmaps;			/* calls */
@@ -110,74 +140,32 @@ struct test_buf {
 	atomic_t releases;
 };
 
-/* How a mapping comes about. */
-enum test_path {
-	PATH_FD,		/* mmap() of the dma_buf itself */
-	PATH_IMPORTER,		/* of an importer's file, by dma_buf_mmap() */
-	PATH_IMPORTER_RESET,	/* as GEM: no vm_ops, no private data before */
-	PATH_IMPORTER_KEEPS,	/* the importer's vm_ops are in the vma */
-	NR_PATHS,
-};
-
-/* The file of a driver that imported a buffer. */
-struct test_importer {
-	struct test_buf *buf;
-	struct file *file;
-	enum test_path path;
-	bool fake;		/* mapped at a fake offset */
-	pgoff_t pgoff;		/* what that stands for */
-	atomic_t refs;		/* to the importer's object */
-};
-
-struct test_thread {
-	struct task_struct *task;
-	struct mm_struct *mm;		/* NULL if it has one of its own */
-	int (*fn)(struct test_thread *t);
-	void *data;
-	struct completion ready;	/* it is as far as the test wants it */
-};
-
 struct test_buf *test_buf_create(struct kunit *test,
 				 const struct test_exporter *exp);
-bool test_buf_is(const struct dma_buf *dmabuf);
+struct test_buf *test_buf_import(struct kunit *test,
+				 const struct test_exporter *exp,
+				 enum test_path path);
 void test_buf_close(struct test_buf *buf);
 void test_buf_expect_released(struct kunit *test, struct test_buf *buf);
 struct page **test_buf_alloc_ranges(const unsigned int *ranges, pgoff_t nr);
 void test_buf_free_pages(struct page **pages, pgoff_t nr);
-void test_vm_open(struct vm_area_struct *vma);
-void test_vm_close(struct vm_area_struct *vma);
+/* dma_buf_ops.mmap, as the columns of struct test_exporter describe it */
+int test_dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
-static inline int test_mmap_error(unsigned long addr)
-{
-	return IS_ERR_VALUE(addr) ? (int)addr : 0;
-}
-
-unsigned long test_mmap_file(struct file *file, pgoff_t nr, unsigned long prot,
-			     unsigned long flags, pgoff_t pgoff);
-unsigned long test_mmap_all(struct test_buf *buf, struct file *file);
-unsigned long test_buf_mmap(struct test_buf *buf, pgoff_t nr,
-			    unsigned long prot, unsigned long flags,
-			    pgoff_t pgoff);
+unsigned long test_mmap(struct file *file, pgoff_t nr, unsigned long prot,
+			unsigned long flags, pgoff_t pgoff);
+unsigned long test_mmap_all(struct test_buf *buf);
 unsigned long test_buf_mmap_at(struct kunit *test, struct test_buf *buf,
 			       unsigned long prot, pgoff_t pgoff,
 			       unsigned long offset);
 unsigned long test_buf_mmap_all(struct kunit *test, struct test_buf *buf);
-void test_buf_munmap(struct kunit *test, unsigned long addr, pgoff_t nr);
+void test_munmap(struct kunit *test, unsigned long addr, pgoff_t nr);
 void test_buf_done(struct kunit *test, struct test_buf *buf,
 		   unsigned long addr);
 struct dma_buf_probe_entry
 test_buf_expect_entry(struct kunit *test, struct test_buf *buf,
 		      unsigned long addr, pgoff_t index, unsigned long size);
 
-struct test_importer *test_importer(struct kunit *test, struct test_buf *buf,
-				    enum test_path path);
-void test_importer_expect_balanced(struct kunit *test,
-				   struct test_importer *imp);
-
-struct test_thread *test_thread_start(struct kunit *test, struct mm_struct *mm,
-				      int (*fn)(struct test_thread *t),
-				      void *data);
-int test_thread_stop(struct test_thread *t);
 bool test_wait_for(atomic_t *v, int want);
 
 /* Test cases; the parameter is a struct test_exporter that has to work. */

@@ -55,24 +55,34 @@ static int phys_ranges(struct test_buf *buf, pgoff_t pgoff,
 	return i;
 }
 
+static int one_vec(struct phys_vec *vec, phys_addr_t paddr, pgoff_t nr)
+{
+	vec->paddr = paddr;
+	vec->len = nr << PAGE_SHIFT;
+
+	return 1;
+}
+
 /* The memory goes on after the end of the buffer, which the core cuts off. */
 static int phys_block(struct test_buf *buf, pgoff_t pgoff,
 		      struct phys_vec *vec, unsigned int nr)
 {
-	vec->paddr = page_to_phys(buf->pages[0]) + PFN_PHYS(pgoff);
-	vec->len = PFN_PHYS(buf->nr + 1 - pgoff);
+	return one_vec(vec, page_to_phys(buf->pages[pgoff]), buf->nr + 1 - pgoff);
+}
 
-	return 1;
+/* Memory that begins in the middle of a huge page. */
+static int phys_late(struct test_buf *buf, pgoff_t pgoff,
+		     struct phys_vec *vec, unsigned int nr)
+{
+	return one_vec(vec, page_to_phys(buf->pages[3]) + PFN_PHYS(pgoff),
+		       buf->nr - 3 - pgoff);
 }
 
 /* An answer that is shorter than it could be is no error. */
 static int phys_single(struct test_buf *buf, pgoff_t pgoff,
 		       struct phys_vec *vec, unsigned int nr)
 {
-	vec->paddr = page_to_phys(buf->pages[pgoff]);
-	vec->len = PAGE_SIZE;
-
-	return 1;
+	return one_vec(vec, page_to_phys(buf->pages[pgoff]), 1);
 }
 
 static int phys_pages(struct test_buf *buf, pgoff_t pgoff,
@@ -107,28 +117,34 @@ static int phys_too_many(struct test_buf *buf, pgoff_t pgoff,
 static int phys_empty(struct test_buf *buf, pgoff_t pgoff,
 		      struct phys_vec *vec, unsigned int nr)
 {
-	vec->paddr = page_to_phys(buf->pages[pgoff]);
-	vec->len = 0;
-
-	return 1;
+	return one_vec(vec, page_to_phys(buf->pages[pgoff]), 0);
 }
 
+#define EXP(_name, _ranges, _get_phys, ...) \
+	{ _name, .ranges = _ranges, .get_phys = _get_phys, __VA_ARGS__ }
+#define EXP_HUGE(_name, _ranges, _get_phys, ...) \
+	EXP(_name, _ranges, _get_phys, .needs = NEEDS_PMD, __VA_ARGS__)
+
+static const struct test_exporter exp_ranges = EXP("ranges", mixed, phys_ranges);
+static const struct test_exporter exp_table = EXP("table", mixed, phys_table);
+static const struct test_exporter exp_pages = EXP("array of pages", mixed, phys_pages);
+static const struct test_exporter exp_decrypted =
+	EXP("decrypted", mixed, phys_table, .decrypted = true);
+static const struct test_exporter exp_huge = EXP_HUGE("table", pmds, phys_table);
+static const struct test_exporter exp_late = EXP_HUGE("begins late", big, phys_late);
+
 static const struct test_exporter good[] = {
-	{ "contiguous", .ranges = block, .get_phys = phys_block },
-	{ "ranges", .ranges = mixed, .get_phys = phys_ranges },
-	{ "many ranges", .ranges = many, .get_phys = phys_ranges },
-	{ "ranges of one page", .ranges = block, .get_phys = phys_single },
-	{ "table", .ranges = mixed, .get_phys = phys_table },
-	{ "array of pages", .ranges = single, .get_phys = phys_pages },
-	{ "array of vmalloc pages", MEM_VMALLOC, .get_phys = phys_pages },
-	{ "decrypted", .ranges = mixed, .get_phys = phys_table,
-	  .decrypted = true },
-	{ "contiguous, huge", .ranges = big, .get_phys = phys_block,
-	  .needs = NEEDS_PMD },
-	{ "table, huge", .ranges = pmds, .get_phys = phys_table,
-	  .needs = NEEDS_PMD },
-	{ "array of pages, huge", .ranges = pmds, .get_phys = phys_pages,
-	  .needs = NEEDS_PMD },
+	EXP("contiguous", block, phys_block),
+	EXP("ranges", mixed, phys_ranges),
+	EXP("many ranges", many, phys_ranges),
+	EXP("ranges of one page", block, phys_single),
+	EXP("table", mixed, phys_table),
+	EXP("array of pages", single, phys_pages),
+	EXP("array of vmalloc pages", NULL, phys_pages, .memory = MEM_VMALLOC),
+	EXP("decrypted", mixed, phys_table, .decrypted = true),
+	EXP_HUGE("contiguous, huge", big, phys_block),
+	EXP_HUGE("table, huge", pmds, phys_table),
+	EXP_HUGE("array of pages, huge", pmds, phys_pages),
 };
 
 KUNIT_ARRAY_PARAM_DESC(good, good, name);
@@ -153,8 +169,7 @@ static void expect_lookup(struct kunit *test, struct test_buf *buf,
 		KUNIT_EXPECT_GE(test, v->len, PAGE_SIZE);
 		KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(v->len | v->paddr));
 		for (; pgoff < end; pgoff++, paddr += PAGE_SIZE)
-			KUNIT_EXPECT_EQ(test, paddr,
-					page_to_phys(buf->pages[pgoff]));
+			KUNIT_EXPECT_EQ(test, paddr, page_to_phys(buf->pages[pgoff]));
 	}
 }
 
@@ -173,23 +188,18 @@ static void test_lookup(struct kunit *test)
 /* As long as can be: as many ranges as the buffer was made of. */
 static void test_lookup_merged(struct kunit *test)
 {
-	static const struct test_exporter exps[] = {
-		{ "table", .ranges = mixed, .get_phys = phys_table },
-		{ "array of pages", .ranges = mixed, .get_phys = phys_pages },
-	};
+	static const struct test_exporter *exps[] = { &exp_table, &exp_pages };
 
 	for (int i = 0; i < ARRAY_SIZE(exps); i++) {
-		struct test_buf *buf = test_buf_create(test, &exps[i]);
+		struct test_buf *buf = test_buf_create(test, exps[i]);
 		struct phys_vec vec[16], want[16];
 		int n;
 
 		for (pgoff_t pgoff = 0; pgoff < buf->nr; pgoff++) {
 			n = phys_ranges(buf, pgoff, want, 16);
-			KUNIT_EXPECT_EQ(test, exps[i].get_phys(buf, pgoff, vec,
-							       16), n);
+			KUNIT_EXPECT_EQ(test, exps[i]->get_phys(buf, pgoff, vec, 16), n);
 			for (int j = 0; j < n; j++) {
-				KUNIT_EXPECT_EQ(test, vec[j].paddr,
-						want[j].paddr);
+				KUNIT_EXPECT_EQ(test, vec[j].paddr, want[j].paddr);
 				KUNIT_EXPECT_EQ(test, vec[j].len, want[j].len);
 			}
 		}
@@ -206,13 +216,10 @@ static void test_table_add(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, table);
 	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p, 4), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p + PFN_PHYS(4), 4),
-			0);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p + PFN_PHYS(4), 4), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p, 5), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, PFN_PHYS(500), 1),
-			-ENOSPC);
-	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p + PFN_PHYS(5), 1),
-			0);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, PFN_PHYS(500), 1), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, dma_buf_phys_table_add(table, p + PFN_PHYS(5), 1), 0);
 
 	KUNIT_EXPECT_EQ(test, dma_buf_phys_from_table(table, 7, vec, 3), 2);
 	KUNIT_EXPECT_EQ(test, vec[0].paddr, p + PFN_PHYS(7));
@@ -230,10 +237,7 @@ static int no_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 
 static void test_one_operation(struct kunit *test)
 {
-	static const struct test_exporter exp = {
-		"ranges", .ranges = mixed, .get_phys = phys_ranges,
-	};
-	struct test_buf *buf = test_buf_create(test, &exp);
+	struct test_buf *buf = test_buf_create(test, &exp_ranges);
 	struct dma_buf_ops ops = *buf->dmabuf->ops;
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 
@@ -265,13 +269,6 @@ static void expect_pte(struct kunit *test, struct test_buf *buf,
 	KUNIT_EXPECT_EQ(test, entry.writable, writable);
 	KUNIT_EXPECT_TRUE(test, pte_young(entry.pte));
 	KUNIT_EXPECT_EQ(test, entry.dirty, writable);
-}
-
-static void expect_no_pte(struct kunit *test, unsigned long addr)
-{
-	struct dma_buf_probe_entry entry;
-
-	KUNIT_EXPECT_NE(test, dma_buf_probe_entry(addr, &entry), 0);
 }
 
 /* Whether one look-up, which has room for 32 ranges, tells all of this. */
@@ -311,20 +308,19 @@ static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 		last = min(begin + PMD_PAGES / 4, nr);
 	}
 	if (nr < all)
-		test_buf_munmap(test, end, all - nr);
+		test_munmap(test, end, all - nr);
 	KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 0);
-	expect_no_pte(test, addr);
+	test_buf_expect_entry(test, buf, addr, first, 0);
 
-	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + touch * PAGE_SIZE,
-						  false), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + touch * PAGE_SIZE, false), 0);
 	KUNIT_EXPECT_GT(test, atomic_read(&buf->lookups), 0);
 	for (pgoff_t i = begin; i < last; i++)
 		expect_pte(test, buf, addr + i * PAGE_SIZE, first + i, write);
 	if (last < nr)
-		expect_no_pte(test, addr + last * PAGE_SIZE);
+		test_buf_expect_entry(test, buf, addr + last * PAGE_SIZE, first + last, 0);
 	atomic_set(&buf->lookups, 0);
 
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr, first, nr));
+	EXPECT_CONTENT(test, addr, first, nr);
 	if (last - begin == nr)
 		KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 0);
 	atomic_set(&buf->lookups, 0);
@@ -335,18 +331,17 @@ static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 				      0), end);
 	KUNIT_EXPECT_EQ(test, get_user(val, (u8 __user *)end), 0);
 	KUNIT_EXPECT_EQ(test, val, 0);
-	test_buf_munmap(test, addr, all + 1);
+	test_munmap(test, addr, all + 1);
 }
 
 static const struct test_exporter faulting[] = {
-	{ "one page", .ranges = one, .get_phys = phys_pages },
-	{ "contiguous", .ranges = block, .get_phys = phys_block },
-	{ "ranges", .ranges = mixed, .get_phys = phys_ranges },
-	{ "ranges of one page", .ranges = block, .get_phys = phys_single },
-	{ "table", .ranges = mixed, .get_phys = phys_table },
-	{ "array of pages", .ranges = single, .get_phys = phys_pages },
-	{ "more ranges than one look-up has room for",
-	  .ranges = many, .get_phys = phys_ranges },
+	EXP("one page", one, phys_pages),
+	EXP("contiguous", block, phys_block),
+	EXP("ranges", mixed, phys_ranges),
+	EXP("ranges of one page", block, phys_single),
+	EXP("table", mixed, phys_table),
+	EXP("array of pages", single, phys_pages),
+	EXP("more ranges than one look-up has room for", many, phys_ranges),
 };
 
 KUNIT_ARRAY_PARAM_DESC(faulting, faulting, name);
@@ -376,9 +371,9 @@ static void test_zap(struct kunit *test)
 	struct page *last = buf->pages[buf->nr - 1];
 
 	KUNIT_ASSERT_NOT_NULL(test, other);
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	EXPECT_CONTENT(test, addr, 0, buf->nr);
 	unmap_mapping_range(buf->mapping, 0, PAGE_SIZE, 1);
-	expect_no_pte(test, addr);
+	test_buf_expect_entry(test, buf, addr, 0, 0);
 
 	/* No exporter may do this; it shows which entries are new. */
 	if (buf->exp->get_phys == phys_pages && buf->nr > 1)
@@ -389,19 +384,15 @@ static void test_zap(struct kunit *test)
 
 	for (pgoff_t i = 0; i < buf->nr; i++)
 		expect_pte(test, buf, addr + i * PAGE_SIZE, i, true);
-	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
+	EXPECT_CONTRACT(test, buf, addr, 0, buf->nr);
 	test_buf_done(test, buf, addr);
 }
 
 static int fixup(unsigned long addr)
 {
-	int ret;
+	guard(mmap_read_lock)(current->mm);
 
-	mmap_read_lock(current->mm);
-	ret = fixup_user_fault(current->mm, addr, 0, NULL);
-	mmap_read_unlock(current->mm);
-
-	return ret;
+	return fixup_user_fault(current->mm, addr, 0, NULL);
 }
 
 /* The error of get_phys is what the fault ends with. */
@@ -418,18 +409,16 @@ static void test_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixup(addr), -ENOMEM);
 	buf->err = 0;
 	KUNIT_EXPECT_EQ(test, fixup(addr), 0);
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	EXPECT_CONTENT(test, addr, 0, buf->nr);
 	test_buf_done(test, buf, addr);
 }
 
 static const struct test_exporter liars[] = {
-	{ "no range", .ranges = block, .get_phys = phys_nothing },
-	{ "more ranges than asked for", .ranges = block,
-	  .get_phys = phys_too_many },
-	{ "more ranges than asked for, huge", .ranges = big,
-	  .get_phys = phys_too_many },
-	{ "empty range", .ranges = block, .get_phys = phys_empty },
-	{ "empty range, huge", .ranges = big, .get_phys = phys_empty },
+	EXP("no range", block, phys_nothing),
+	EXP("more ranges than asked for", block, phys_too_many),
+	EXP("more ranges than asked for, huge", big, phys_too_many),
+	EXP("empty range", block, phys_empty),
+	EXP("empty range, huge", big, phys_empty),
 };
 
 KUNIT_ARRAY_PARAM_DESC(liars, liars, name);
@@ -443,13 +432,11 @@ static void test_liar(struct kunit *test)
 	kunit_warning_suppress(test) {
 		KUNIT_EXPECT_EQ(test, fixup(addr), -EFAULT);
 		for (pgoff_t i = 0; i < TEST_PAGES; i++)
-			KUNIT_EXPECT_EQ(test,
-					dma_buf_probe_touch(addr +
-							    i * PAGE_SIZE,
-							    i & 1), -EFAULT);
+			KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + i * PAGE_SIZE, i & 1),
+					-EFAULT);
 	}
 	for (pgoff_t i = 0; i < buf->nr; i++)
-		expect_no_pte(test, addr + i * PAGE_SIZE);
+		test_buf_expect_entry(test, buf, addr + i * PAGE_SIZE, i, 0);
 	test_buf_done(test, buf, addr);
 }
 
@@ -458,12 +445,6 @@ static void test_liar(struct kunit *test)
  */
 
 /* Which part of a buffer at which address gets huge entries where. */
-#define HUGE(_name, _ranges, _get_phys, ...) {				\
-	.exp = { _name, .ranges = _ranges, .get_phys = _get_phys,	\
-		 .needs = NEEDS_PMD },					\
-	__VA_ARGS__							\
-}
-
 static const struct huge {
 	struct test_exporter exp;
 	pgoff_t first;		/* page that the mapping begins with */
@@ -471,33 +452,25 @@ static const struct huge {
 	bool readonly;
 	bool huge[2];		/* for each PMD_SIZE of address space */
 } huges[] = {
-	HUGE("contiguous", big, phys_block, .huge = { true, true }),
-	HUGE("ranges", pmds, phys_ranges, .huge = { true, true }),
-	HUGE("table", pmds, phys_table, .huge = { true, true }),
-	HUGE("array of pages", pmds, phys_pages, .huge = { true, true }),
-	HUGE("read-only vma", pmds, phys_ranges,
-	     .readonly = true, .huge = { true, true }),
-	HUGE("second half", big, phys_block,
-	     .first = PMD_PAGES, .huge = { true }),
-	HUGE("address goes with the offset", pmds, phys_table,
-	     .first = 3, .offset = 3 * PAGE_SIZE, .huge = { false, true }),
-	HUGE("address does not", pmds, phys_table, .offset = PAGE_SIZE),
-	HUGE("offset does not", pmds, phys_table, .first = 1),
-	HUGE("pfns do not", odd, phys_ranges),
-	HUGE("pages do not", odd, phys_pages),
-	HUGE("ranges of one page", pmds, phys_single),
-	{
-		.exp = { "decrypted", .ranges = pmds, .get_phys = phys_table,
-			 .needs = NEEDS_PMD, .decrypted = true },
-	},
+	{ EXP_HUGE("contiguous", big, phys_block), .huge = { true, true } },
+	{ EXP_HUGE("ranges", pmds, phys_ranges), .huge = { true, true } },
+	{ EXP_HUGE("table", pmds, phys_table), .huge = { true, true } },
+	{ EXP_HUGE("array of pages", pmds, phys_pages), .huge = { true, true } },
+	{ EXP_HUGE("read-only vma", pmds, phys_ranges),
+	  .readonly = true, .huge = { true, true } },
+	{ EXP_HUGE("second half", big, phys_block),
+	  .first = PMD_PAGES, .huge = { true } },
+	{ EXP_HUGE("address goes with the offset", pmds, phys_table),
+	  .first = 3, .offset = 3 * PAGE_SIZE, .huge = { false, true } },
+	{ EXP_HUGE("address does not", pmds, phys_table), .offset = PAGE_SIZE },
+	{ EXP_HUGE("offset does not", pmds, phys_table), .first = 1 },
+	{ EXP_HUGE("pfns do not", odd, phys_ranges) },
+	{ EXP_HUGE("pages do not", odd, phys_pages) },
+	{ EXP_HUGE("ranges of one page", pmds, phys_single) },
+	{ EXP_HUGE("decrypted", pmds, phys_table, .decrypted = true) },
 };
 
-static void huge_desc(const struct huge *h, char *desc)
-{
-	strscpy(desc, h->exp.name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(huges, huges, huge_desc);
+KUNIT_ARRAY_PARAM_DESC(huges, huges, exp.name);
 
 /*
  * One fault, one entry, where memory, vma and address allow it: writable from
@@ -527,49 +500,30 @@ static void test_huge(struct kunit *test)
 		if (h->huge[i])
 			KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 1);
 	}
-	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true),
-			h->readonly ? -EFAULT : 0);
-	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, h->first,
-					 (end - addr) >> PAGE_SHIFT));
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true), h->readonly ? -EFAULT : 0);
+	EXPECT_CONTRACT(test, buf, addr, h->first, (end - addr) >> PAGE_SHIFT);
 	test_buf_done(test, buf, addr);
-}
-
-/* Memory that begins in the middle of a huge page. */
-static int phys_late(struct test_buf *buf, pgoff_t pgoff, struct phys_vec *vec,
-		     unsigned int nr)
-{
-	vec->paddr = page_to_phys(buf->pages[3]) + PFN_PHYS(pgoff);
-	vec->len = PFN_PHYS(buf->nr - 3 - pgoff);
-
-	return 1;
 }
 
 /* Without a hint, a mapping lies where huge entries fit the memory. */
 static void test_huge_address(struct kunit *test)
 {
-	static const struct test_exporter exp = {
-		"begins late", .ranges = big, .get_phys = phys_late,
-		.needs = NEEDS_PMD,
-	};
-	struct test_buf *buf = test_buf_create(test, &exp);
+	struct test_buf *buf = test_buf_create(test, &exp_late);
 	struct dma_buf_probe_entry entry;
 	unsigned long addr;
 
-	addr = vm_mmap(buf->dmabuf->file, 0, buf->nr * PAGE_SIZE, RW,
-		       MAP_SHARED, 0);
+	addr = test_mmap(buf->file, buf->nr, RW, MAP_SHARED, 0);
 	ASSERT_MAPPED(test, addr);
-	KUNIT_EXPECT_EQ(test, addr % PMD_SIZE,
-			page_to_phys(buf->pages[3]) % PMD_SIZE);
+	KUNIT_EXPECT_EQ(test, addr % PMD_SIZE, page_to_phys(buf->pages[3]) % PMD_SIZE);
 	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + PMD_SIZE, false), 0);
 	KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(addr + PMD_SIZE, &entry), 0);
 	KUNIT_EXPECT_EQ(test, entry.size, PMD_SIZE);
-	test_buf_munmap(test, addr, buf->nr);
+	test_munmap(test, addr, buf->nr);
 
 	/* No exporter is asked for what it does not have. */
 	atomic_set(&buf->lookups, 0);
-	KUNIT_EXPECT_EQ(test, vm_mmap(buf->dmabuf->file, 0, PMD_SIZE, RW,
-				      MAP_SHARED, buf->nr * PAGE_SIZE),
-			-EINVAL);
+	addr = test_mmap(buf->file, PMD_PAGES, RW, MAP_SHARED, buf->nr);
+	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 	KUNIT_EXPECT_EQ(test, atomic_read(&buf->lookups), 0);
 	test_buf_expect_released(test, buf);
 }
@@ -577,20 +531,15 @@ static void test_huge_address(struct kunit *test)
 /* A huge entry that is cut goes, and what is left of it comes back as ptes. */
 static void test_huge_split(struct kunit *test)
 {
-	static const struct test_exporter exp = {
-		"table", .ranges = pmds, .get_phys = phys_table,
-		.needs = NEEDS_PMD,
-	};
-	struct test_buf *buf = test_buf_create(test, &exp);
+	struct test_buf *buf = test_buf_create(test, &exp_huge);
 	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 	unsigned long cut = addr + 7 * PAGE_SIZE;
 
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
-	test_buf_munmap(test, cut, 1);
+	EXPECT_CONTENT(test, addr, 0, buf->nr);
+	test_munmap(test, cut, 1);
 	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(cut, false), -EFAULT);
-	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, 7));
-	EXPECT_RIGHT(test, dma_buf_probe(cut + PAGE_SIZE, buf->dmabuf, 8,
-					 buf->nr - 8));
+	EXPECT_CONTRACT(test, buf, addr, 0, 7);
+	EXPECT_CONTRACT(test, buf, cut + PAGE_SIZE, 8, buf->nr - 8);
 	test_buf_expect_entry(test, buf, addr, 0, PAGE_SIZE);
 	test_buf_expect_entry(test, buf, addr + PMD_SIZE, PMD_PAGES, PMD_SIZE);
 	test_buf_done(test, buf, addr);
@@ -599,43 +548,33 @@ static void test_huge_split(struct kunit *test)
 /* A page table that is there already is filled. */
 static void test_huge_table_there(struct kunit *test)
 {
-	static const struct test_exporter exp = {
-		"ranges", .ranges = pmds, .get_phys = phys_ranges,
-		.needs = NEEDS_PMD,
-	};
-	struct test_buf *buf = test_buf_create(test, &exp);
+	struct test_buf *buf = test_buf_create(test, &exp_huge);
 	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 
 	/* The rest of the pmd is another vma, until it is mapped again. */
-	test_buf_munmap(test, addr, 1);
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr + PAGE_SIZE, 1, 1));
-	KUNIT_ASSERT_EQ(test, vm_mmap(buf->dmabuf->file, addr, PMD_SIZE,
-				      RW,
-				      MAP_SHARED | MAP_FIXED, 0), addr);
-	EXPECT_RIGHT(test, dma_buf_probe(addr, buf->dmabuf, 0, buf->nr));
+	test_munmap(test, addr, 1);
+	EXPECT_CONTENT(test, addr + PAGE_SIZE, 1, 1);
+	KUNIT_ASSERT_EQ(test, addr, vm_mmap(buf->file, addr, PMD_SIZE, RW,
+					    MAP_SHARED | MAP_FIXED, 0));
+	EXPECT_CONTRACT(test, buf, addr, 0, buf->nr);
 	test_buf_done(test, buf, addr);
 }
 
 /* Memory that is shared with the hypervisor is mapped as such. */
 static void test_decrypted(struct kunit *test)
 {
-	static const struct test_exporter exp = {
-		"decrypted", .ranges = mixed, .get_phys = phys_table,
-		.decrypted = true,
-	};
 	struct dma_buf_probe_entry entry;
-	struct test_buf *buf = test_buf_create(test, &exp);
+	struct test_buf *buf = test_buf_create(test, &exp_decrypted);
 	unsigned long addr = test_buf_mmap_at(test, buf, PROT_READ, 0, 0);
 	pgprot_t prot = __pgprot(0);
 	u64 want, mask;
 
-	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, buf->nr));
+	EXPECT_CONTENT(test, addr, 0, buf->nr);
 	scoped_guard(mmap_read_lock, current->mm)
 		prot = vma_lookup(current->mm, addr)->vm_page_prot;
 	want = pgprot_val(pgprot_decrypted(prot));
 	mask = want ^ pgprot_val(prot);
-	KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(addr + 3 * PAGE_SIZE, &entry),
-			0);
+	KUNIT_ASSERT_EQ(test, dma_buf_probe_entry(addr + 3 * PAGE_SIZE, &entry), 0);
 	KUNIT_EXPECT_EQ(test, pte_val(entry.pte) & mask, want & mask);
 	test_buf_done(test, buf, addr);
 }
@@ -663,29 +602,24 @@ static int access(unsigned long addr, void *data, int len, int write)
 static void test_access(struct kunit *test)
 {
 	struct test_buf *buf = test_buf_create(test, test->param_value);
+	void *data = kunit_kmalloc(test, 2 * PAGE_SIZE, GFP_KERNEL);
 	unsigned long addr, end;
+	u32 val, want = 0x12345678;
 	u32 __user *uaddr;
-	u32 val, want;
-	u8 *data;
 
-	data = kunit_kmalloc(test, 2 * PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, data);
-	addr = test_buf_mmap(buf, buf->nr - 1, RW,
-			     MAP_SHARED, 1);
+	addr = test_mmap(buf->file, buf->nr - 1, RW, MAP_SHARED, 1);
 	ASSERT_MAPPED(test, addr);
 	end = addr + (buf->nr - 1) * PAGE_SIZE;
 	uaddr = (u32 __user *)(addr + 64);
 
-	expect_no_pte(test, addr);
+	test_buf_expect_entry(test, buf, addr, 1, 0);
 	for (unsigned long at = addr; at < end; at += PAGE_SIZE) {
-		KUNIT_EXPECT_EQ(test, access(at, data, 2 * PAGE_SIZE, 0),
-				(int)PAGE_SIZE);
-		KUNIT_EXPECT_EQ(test, copy_from_user(&val, (void __user *)at,
-						     sizeof(val)), 0);
+		KUNIT_EXPECT_EQ(test, access(at, data, 2 * PAGE_SIZE, 0), (int)PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, get_user(val, (u32 __user *)at), 0);
 		KUNIT_EXPECT_EQ(test, val, *(u32 *)data);
 	}
 
-	want = 0x12345678;
 	KUNIT_EXPECT_EQ(test, access(addr + 64, &want, 4, 1), 4);
 	KUNIT_EXPECT_EQ(test, get_user(val, uaddr), 0);
 	KUNIT_EXPECT_EQ(test, val, want);
@@ -705,21 +639,18 @@ static void test_access(struct kunit *test)
 	ClearPageHWPoison(buf->pages[3]);
 
 	/* the right page after a split */
-	test_buf_munmap(test, addr, 1);
+	test_munmap(test, addr, 1);
 	KUNIT_EXPECT_LT(test, access(addr, data, 4, 0), 0);
-	KUNIT_EXPECT_EQ(test, access(addr + 2 * PAGE_SIZE, data, PAGE_SIZE, 0),
-			(int)PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + 2 * PAGE_SIZE, false),
-			0);
-	EXPECT_RIGHT(test, dma_buf_probe(addr + PAGE_SIZE, buf->dmabuf, 2,
-					 buf->nr - 2));
+	KUNIT_EXPECT_EQ(test, access(addr + 2 * PAGE_SIZE, data, PAGE_SIZE, 0), (int)PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + 2 * PAGE_SIZE, false), 0);
+	EXPECT_CONTRACT(test, buf, addr + PAGE_SIZE, 2, buf->nr - 2);
 
 	/* no page, no access */
 	unmap_mapping_range(buf->mapping, 0, 0, 1);
 	buf->err = -EIO;
 	KUNIT_EXPECT_LT(test, access(addr + PAGE_SIZE, &val, 4, 0), 0);
 	buf->err = 0;
-	test_buf_munmap(test, addr, buf->nr - 1);
+	test_munmap(test, addr, buf->nr - 1);
 	test_buf_expect_released(test, buf);
 }
 
@@ -740,26 +671,24 @@ static void test_access_rights(struct kunit *test)
 	struct test_buf *buf = test_buf_create(test, test->param_value);
 
 	for (int i = 0; i < ARRAY_SIZE(vmas); i++) {
-		unsigned long addr = test_buf_mmap(buf, buf->nr, vmas[i].prot,
-						   vmas[i].flags, 0);
+		unsigned long addr = test_mmap(buf->file, buf->nr,
+					       vmas[i].prot, vmas[i].flags, 0);
 		u32 val = 0, want = 17;
 
 		ASSERT_MAPPED(test, addr);
 		/* The mm warns of a fault that the vma does not allow. */
 		kunit_warning_suppress(test) {
-			KUNIT_EXPECT_EQ_MSG(test,
-					    access(addr + 64, &want, 4, 1),
+			KUNIT_EXPECT_EQ_MSG(test, access(addr + 64, &want, 4, 1),
 					    vmas[i].writes, "vma %d", i);
 			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 		}
-		KUNIT_EXPECT_EQ_MSG(test, access(addr, &val, 4, 0), 4,
-				    "vma %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, access(addr, &val, 4, 0), 4, "vma %d", i);
 		KUNIT_EXPECT_NE(test, val, 0);
 		/* The process still cannot. (UML reads whatever is present.) */
 		if (vmas[i].prot || !IS_ENABLED(CONFIG_UML))
 			KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, false),
 					vmas[i].prot ? 0 : -EFAULT);
-		test_buf_munmap(test, addr, buf->nr);
+		test_munmap(test, addr, buf->nr);
 	}
 	test_buf_expect_released(test, buf);
 }
@@ -767,10 +696,7 @@ static void test_access_rights(struct kunit *test)
 /* After mprotect() there may be entries that are still read-only. */
 static void test_access_read_only_entry(struct kunit *test)
 {
-	static const struct test_exporter exp = {
-		"ranges", .ranges = mixed, .get_phys = phys_ranges,
-	};
-	struct test_buf *buf = test_buf_create(test, &exp);
+	struct test_buf *buf = test_buf_create(test, &exp_ranges);
 	unsigned long addr = test_buf_mmap_at(test, buf, PROT_READ, 0, 0);
 	struct vm_area_struct *vma;
 	u32 val = 17;

@@ -41,6 +41,7 @@ MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 
 #define PT_BLOCK_PAGES	PTRS_PER_PTE
 #define PT_BLOCK_SIZE	(PT_BLOCK_PAGES * PAGE_SIZE)
+#define PT_RW		(PROT_READ | PROT_WRITE)
 
 struct pfnmap_test {
 	struct kunit *test;
@@ -62,10 +63,9 @@ static vm_fault_t pt_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct pfnmap_test *t = vma->vm_private_data;
-	unsigned long start = max(ALIGN_DOWN(vmf->address, PT_BLOCK_SIZE),
-				  vma->vm_start);
-	unsigned long end = min(ALIGN_DOWN(vmf->address, PT_BLOCK_SIZE) +
-				PT_BLOCK_SIZE, vma->vm_end);
+	unsigned long block = ALIGN_DOWN(vmf->address, PT_BLOCK_SIZE);
+	unsigned long start = max(block, vma->vm_start);
+	unsigned long end = min(block + PT_BLOCK_SIZE, vma->vm_end);
 	pgoff_t pgoff = linear_page_index(vma, start);
 
 	t->faults++;
@@ -93,26 +93,29 @@ static vm_fault_t pt_fault_page(struct vm_fault *vmf)
 	return 0;
 }
 
-static const struct vm_operations_struct pt_ops_fault = {
-	.fault = pt_fault,
-};
+static vm_fault_t pt_fault_insert_page(struct vm_fault *vmf)
+{
+	struct pfnmap_test *t = vmf->vma->vm_private_data;
+
+	return vmf_insert_page_mkwrite(vmf, t->pages, true);
+}
 
 static vm_fault_t pt_pfn_mkwrite(struct vm_fault *vmf)
 {
 	return 0;
 }
 
+static const struct vm_operations_struct pt_ops_none = {};
+static const struct vm_operations_struct pt_ops_fault = { .fault = pt_fault };
+static const struct vm_operations_struct pt_ops_fault_page = { .fault = pt_fault_page };
+static const struct vm_operations_struct pt_ops_fault_insert_page = {
+	.fault = pt_fault_insert_page,
+};
+
 /* Wants to be told of the first write: entries are read-only before. */
 static const struct vm_operations_struct pt_ops_mkwrite = {
-	.fault = pt_fault,
-	.pfn_mkwrite = pt_pfn_mkwrite,
+	.fault = pt_fault, .pfn_mkwrite = pt_pfn_mkwrite,
 };
-
-static const struct vm_operations_struct pt_ops_fault_page = {
-	.fault = pt_fault_page,
-};
-
-static const struct vm_operations_struct pt_ops_none = { };
 
 static int pt_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -129,17 +132,13 @@ static const struct file_operations pt_fops = {
 	.mmap = pt_mmap,
 };
 
-static void pt_put_file(void *file)
-{
-	fput(file);
-}
+KUNIT_DEFINE_ACTION_WRAPPER(pt_put_file, fput, struct file *);
 
 static void pt_free_pages(void *data)
 {
 	struct page *pages = data;
-	unsigned int i;
 
-	for (i = 0; i < PT_BLOCK_PAGES; i++)
+	for (unsigned int i = 0; i < PT_BLOCK_PAGES; i++)
 		put_page(pages + i);
 }
 
@@ -150,8 +149,7 @@ static struct file *pt_open(struct kunit *test, int flags)
 	file = anon_inode_create_getfile("[pfnmap_kunit]", &pt_fops, test->priv,
 					 flags, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_put_file,
-							   file));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_put_file, file));
 	return file;
 }
 
@@ -159,7 +157,6 @@ static int pt_init(struct kunit *test)
 {
 	const unsigned int order = get_order(PT_BLOCK_SIZE);
 	struct pfnmap_test *t;
-	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
 
@@ -173,9 +170,8 @@ static int pt_init(struct kunit *test)
 	t->pages = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
 	KUNIT_ASSERT_NOT_NULL(test, t->pages);
 	split_page(t->pages, order);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_free_pages,
-							   t->pages));
-	for (i = 0; i < PT_BLOCK_PAGES; i++)
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_free_pages, t->pages));
+	for (unsigned int i = 0; i < PT_BLOCK_PAGES; i++)
 		t->pfns[i] = page_to_pfn(t->pages + i);
 
 	t->file = pt_open(test, O_RDWR);
@@ -200,12 +196,14 @@ static unsigned long pt_try_map(struct kunit *test, struct file *file,
 	return vm_mmap(file, area, size, prot, flags | MAP_FIXED, 0);
 }
 
-static unsigned long pt_map(struct kunit *test, unsigned long size,
-			    unsigned long prot, unsigned long flags)
+/* The same, of the file of the test, whose vma gets @ops. */
+static unsigned long pt_map(struct kunit *test, const struct vm_operations_struct *ops,
+			    unsigned long size, unsigned long prot, unsigned long flags)
 {
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr;
 
+	t->vm_ops = ops;
 	addr = pt_try_map(test, t->file, size, PMD_SIZE, prot, flags);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 	return addr;
@@ -215,37 +213,36 @@ static vm_fault_t pt_handle_fault(struct kunit *test, unsigned long addr,
 				  unsigned int flags)
 {
 	struct vm_area_struct *vma;
-	vm_fault_t ret = VM_FAULT_SIGSEGV;
 
-	mmap_read_lock(current->mm);
+	guard(mmap_read_lock)(current->mm);
 	vma = vma_lookup(current->mm, addr);
 	KUNIT_EXPECT_NOT_NULL(test, vma);
-	if (vma)
-		ret = handle_mm_fault(vma, addr, flags, NULL);
-	mmap_read_unlock(current->mm);
 
-	return ret;
+	return vma ? handle_mm_fault(vma, addr, flags, NULL) : VM_FAULT_SIGSEGV;
 }
 
 /* vmf_insert_pfns() as by a fault at @fault_addr */
 static vm_fault_t pt_insert(unsigned long fault_addr, unsigned long addr,
 			    const unsigned long *pfns, unsigned int nr)
 {
-	struct vm_area_struct *vma;
-	vm_fault_t ret;
+	scoped_guard(mmap_read_lock, current->mm) {
+		struct vm_area_struct *vma = vma_lookup(current->mm, fault_addr);
+		struct vm_fault vmf = { .vma = vma, .address = fault_addr };
 
-	mmap_read_lock(current->mm);
-	vma = vma_lookup(current->mm, fault_addr);
-	if (vma) {
-		struct vm_fault vmf = { .vma = vma, .address = fault_addr, };
-
-		ret = vmf_insert_pfns(&vmf, addr, pfns, nr, vma->vm_page_prot);
-	} else {
-		ret = VM_FAULT_SIGSEGV;
+		if (!vma)
+			return VM_FAULT_SIGSEGV;
+		return vmf_insert_pfns(&vmf, addr, pfns, nr, vma->vm_page_prot);
 	}
-	mmap_read_unlock(current->mm);
+}
 
-	return ret;
+static vm_fault_t pt_insert_pfn(unsigned long addr, unsigned long pfn)
+{
+	struct vm_area_struct *vma;
+
+	guard(mmap_read_lock)(current->mm);
+	vma = vma_lookup(current->mm, addr);
+
+	return vma ? vmf_insert_pfn(vma, addr, pfn) : VM_FAULT_SIGSEGV;
 }
 
 static pte_t pt_pte(unsigned long addr)
@@ -279,9 +276,9 @@ static pmd_t *pt_alloc_pmd(struct mm_struct *mm, unsigned long addr)
 
 static unsigned int pt_count_present(unsigned long addr, unsigned int nr)
 {
-	unsigned int i, present = 0;
+	unsigned int present = 0;
 
-	for (i = 0; i < nr; i++)
+	for (unsigned int i = 0; i < nr; i++)
 		present += !!pte_present(pt_pte(addr + i * PAGE_SIZE));
 	return present;
 }
@@ -305,15 +302,17 @@ static vm_fault_t pt_insert_pmd(unsigned long addr, unsigned long pfn,
 				bool write)
 {
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-	struct vm_fault vmf = {
-		.vma = vma_lookup(current->mm, addr),
-		.address = addr,
-		.pmd = pt_alloc_pmd(current->mm, addr),
-	};
+	scoped_guard(mmap_read_lock, current->mm) {
+		struct vm_fault vmf = {
+			.vma = vma_lookup(current->mm, addr),
+			.address = addr,
+			.pmd = pt_alloc_pmd(current->mm, addr),
+		};
 
-	if (!vmf.vma || !vmf.pmd)
-		return VM_FAULT_OOM;
-	return vmf_insert_pfn_pmd(&vmf, pfn, write);
+		if (!vmf.vma || !vmf.pmd)
+			return VM_FAULT_OOM;
+		return vmf_insert_pfn_pmd(&vmf, pfn, write);
+	}
 #else
 	return VM_FAULT_FALLBACK;
 #endif
@@ -323,14 +322,9 @@ static vm_fault_t pt_insert_pmd(unsigned long addr, unsigned long pfn,
 static unsigned long pt_map_huge(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
-	unsigned long addr;
-	vm_fault_t ret;
+	unsigned long addr = pt_map(test, &pt_ops_none, PT_BLOCK_SIZE, PT_RW, MAP_SHARED);
 
-	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
-	mmap_read_lock(current->mm);
-	ret = pt_insert_pmd(addr, t->pfns[0], true);
-	mmap_read_unlock(current->mm);
-	PT_ASSERT_FAULT(test, ret, VM_FAULT_NOPAGE);
+	PT_ASSERT_FAULT(test, pt_insert_pmd(addr, t->pfns[0], true), VM_FAULT_NOPAGE);
 	KUNIT_ASSERT_TRUE(test, pmd_special(*mm_find_pmd(current->mm, addr)));
 
 	return addr;
@@ -449,12 +443,9 @@ static void pt_fork_zap_huge(struct kunit *test)
 
 	init_completion(&f.start);
 	init_completion(&f.done);
-	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current,
-						      cpumask_of(cpu)));
-	task = kthread_create(pt_fork_thread, &f, "pfnmap_kunit");
+	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current, cpumask_of(cpu)));
+	task = kthread_run_on_cpu(pt_fork_thread, &f, other, "pfnmap_kunit");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	kthread_bind(task, other);
-	wake_up_process(task);
 	/* Let it get to wait_for_completion(). */
 	msleep(50);
 
@@ -497,27 +488,16 @@ static void pt_expect_pte(struct kunit *test, unsigned long addr,
 static void pt_huge_over_table(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
-	struct vm_area_struct *vma;
 	unsigned long addr;
 
 	pt_need_huge(test);
-	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
-
-	mmap_read_lock(current->mm);
-	vma = vma_lookup(current->mm, addr);
-	PT_EXPECT_FAULT(test,
-			vmf_insert_pfn(vma, addr, t->pfns[3]), VM_FAULT_NOPAGE);
+	addr = pt_map(test, &pt_ops_none, PT_BLOCK_SIZE, PT_RW, MAP_SHARED);
+	PT_EXPECT_FAULT(test, pt_insert_pfn(addr, t->pfns[3]), VM_FAULT_NOPAGE);
 	kunit_warning_suppress(test) {
-		PT_EXPECT_FAULT(test,
-				pt_insert_pmd(addr, t->pfns[0], true),
-				VM_FAULT_NOPAGE);
-		PT_EXPECT_FAULT(test,
-				pt_insert_pmd(addr, t->pfns[0], false),
-				VM_FAULT_NOPAGE);
+		PT_EXPECT_FAULT(test, pt_insert_pmd(addr, t->pfns[0], true), VM_FAULT_NOPAGE);
+		PT_EXPECT_FAULT(test, pt_insert_pmd(addr, t->pfns[0], false), VM_FAULT_NOPAGE);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
-	mmap_read_unlock(current->mm);
-
 	pt_expect_pte(test, addr, t->pfns[3], true);
 }
 
@@ -528,62 +508,47 @@ static void pt_page_under_huge(struct kunit *test)
 
 	pt_need_huge(test);
 	addr = pt_map_huge(test);
-
-	mmap_read_lock(current->mm);
-	PT_EXPECT_FAULT(test,
-			vmf_insert_pfn(vma_lookup(current->mm, addr), addr, t->pfns[3]),
-			VM_FAULT_NOPAGE);
-	mmap_read_unlock(current->mm);
-	PT_EXPECT_FAULT(test,
-			pt_insert(addr, addr, t->pfns, 4), VM_FAULT_NOPAGE);
-
+	PT_EXPECT_FAULT(test, pt_insert_pfn(addr, t->pfns[3]), VM_FAULT_NOPAGE);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns, 4), VM_FAULT_NOPAGE);
 	KUNIT_EXPECT_TRUE(test, pmd_special(*mm_find_pmd(current->mm, addr)));
 }
 
 #ifdef CONFIG_ARCH_SUPPORTS_PUD_PFNMAP
 static vm_fault_t pt_insert_pud(unsigned long addr, unsigned long pfn)
 {
-	struct vm_fault vmf = {
-		.vma = vma_lookup(current->mm, addr),
-		.address = addr,
-		.pud = pt_alloc_pud(current->mm, addr),
-	};
+	scoped_guard(mmap_read_lock, current->mm) {
+		struct vm_fault vmf = {
+			.vma = vma_lookup(current->mm, addr),
+			.address = addr,
+			.pud = pt_alloc_pud(current->mm, addr),
+		};
 
-	if (!vmf.vma || !vmf.pud)
-		return VM_FAULT_OOM;
-	return vmf_insert_pfn_pud(&vmf, pfn, false);
+		if (!vmf.vma || !vmf.pud)
+			return VM_FAULT_OOM;
+		return vmf_insert_pfn_pud(&vmf, pfn, false);
+	}
 }
 
 static void pt_huge_pud(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr, pfn;
-	vm_fault_t ret;
 	pud_t *pud;
 
 	/* Not memory, and nobody touches it. */
 	pfn = ALIGN(max(max_pfn, PHYS_PFN(SZ_4G)), PHYS_PFN(PUD_SIZE)) +
 	      PHYS_PFN(16 * PUD_SIZE);
-	addr = pt_try_map(test, t->file, PUD_SIZE, PUD_SIZE, PROT_READ,
-			  MAP_SHARED);
+	addr = pt_try_map(test, t->file, PUD_SIZE, PUD_SIZE, PROT_READ, MAP_SHARED);
 	if (IS_ERR_VALUE(addr))
 		kunit_skip(test, "no address space");
 
-	mmap_read_lock(current->mm);
-	ret = pt_insert_pud(addr, pfn);
-	mmap_read_unlock(current->mm);
-	PT_ASSERT_FAULT(test, ret, VM_FAULT_NOPAGE);
+	PT_ASSERT_FAULT(test, pt_insert_pud(addr, pfn), VM_FAULT_NOPAGE);
 	pud = pt_alloc_pud(current->mm, addr);
 	KUNIT_ASSERT_TRUE(test, pud_trans_huge(*pud));
-
 	KUNIT_ASSERT_NULL(test, mm_find_pmd(current->mm, addr + PMD_SIZE));
 
 	/* A small entry finds its place taken. */
-	mmap_read_lock(current->mm);
-	PT_EXPECT_FAULT(test,
-			vmf_insert_pfn(vma_lookup(current->mm, addr), addr + PMD_SIZE, t->pfns[0]),
-			VM_FAULT_NOPAGE);
-	mmap_read_unlock(current->mm);
+	PT_EXPECT_FAULT(test, pt_insert_pfn(addr + PMD_SIZE, t->pfns[0]), VM_FAULT_NOPAGE);
 
 	/* A vma that is split does not leave a huge entry over both parts. */
 	KUNIT_EXPECT_EQ(test, 0, pt_madvise(addr, PUD_SIZE / 2, MADV_DONTFORK));
@@ -603,27 +568,15 @@ static void pt_huge_pud(struct kunit *test)
 static void pt_insert_cow(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
-	struct vm_area_struct *vma;
-	unsigned long addr;
-
-	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	unsigned long addr = pt_map(test, &pt_ops_none, PT_BLOCK_SIZE, PT_RW, MAP_PRIVATE);
 
 	kunit_warning_suppress(test) {
-		PT_EXPECT_FAULT(test,
-				pt_insert(addr, addr, t->pfns, 1),
-				VM_FAULT_SIGBUS);
-		mmap_read_lock(current->mm);
-		vma = vma_lookup(current->mm, addr);
-		PT_EXPECT_FAULT(test,
-				vmf_insert_pfn(vma, addr, t->pfns[0]),
-				VM_FAULT_SIGBUS);
+		PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns, 1), VM_FAULT_SIGBUS);
+		PT_EXPECT_FAULT(test, pt_insert_pfn(addr, t->pfns[0]), VM_FAULT_SIGBUS);
 		if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
-			PT_EXPECT_FAULT(test,
-					pt_insert_pmd(addr, t->pfns[0], false),
+			PT_EXPECT_FAULT(test, pt_insert_pmd(addr, t->pfns[0], false),
 					VM_FAULT_SIGBUS);
-		mmap_read_unlock(current->mm);
 	}
-
 	KUNIT_EXPECT_TRUE(test, pte_none(pt_pte(addr)));
 }
 
@@ -643,42 +596,40 @@ static void pt_no_anon(struct kunit *test)
 	pmd_t *pmd;
 
 	t->mmap = pt_mmap_no_ops;
-	addr = pt_map(test, PMD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	addr = pt_map(test, &pt_ops_none, PMD_SIZE, PT_RW, MAP_SHARED);
 	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
-	PT_EXPECT_FAULT(test,
-			pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
-			VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE), VM_FAULT_SIGBUS);
 	pmd = mm_find_pmd(current->mm, addr);
 	KUNIT_EXPECT_TRUE(test, !pmd || !pmd_trans_huge(*pmd));
 
 	/* A shared mapping of a file that is read-only is not VM_SHARED. */
-	addr = pt_try_map(test, file, PAGE_SIZE, PMD_SIZE, PROT_READ,
-			  MAP_SHARED);
+	addr = pt_try_map(test, file, PAGE_SIZE, PMD_SIZE, PROT_READ, MAP_SHARED);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_TRUE(test, pte_none(pt_pte(addr)));
 }
 
+static int pt_mmap_remap(struct pfnmap_test *t, struct vm_area_struct *vma)
+{
+	return remap_pfn_range(vma, vma->vm_start, t->pfns[0],
+			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
 static int pt_mmap_beyond(struct pfnmap_test *t, struct vm_area_struct *vma)
 {
-	const unsigned long size = vma->vm_end - vma->vm_start;
+	const unsigned long start = vma->vm_start, end = vma->vm_end, pfn = t->pfns[0];
+	const pgprot_t prot = vma->vm_page_prot;
 	struct kunit *test = t->test;
 
 	kunit_warning_suppress(test) {
 		KUNIT_EXPECT_EQ(test, -EINVAL,
-				remap_pfn_range(vma, vma->vm_start, t->pfns[0],
-						size + 1, vma->vm_page_prot));
+				remap_pfn_range(vma, start, pfn, end - start + 1, prot));
+		KUNIT_EXPECT_EQ(test, -EINVAL, remap_pfn_range(vma, end, pfn, PAGE_SIZE, prot));
 		KUNIT_EXPECT_EQ(test, -EINVAL,
-				remap_pfn_range(vma, vma->vm_end, t->pfns[0],
-						PAGE_SIZE, vma->vm_page_prot));
-		KUNIT_EXPECT_EQ(test, -EINVAL,
-				remap_pfn_range(vma, vma->vm_start - PAGE_SIZE,
-						t->pfns[0], PAGE_SIZE,
-						vma->vm_page_prot));
+				remap_pfn_range(vma, start - PAGE_SIZE, pfn, PAGE_SIZE, prot));
 	}
-	KUNIT_EXPECT_EQ(test, 0,
-			remap_pfn_range(vma, vma->vm_start, t->pfns[0], size,
-					vma->vm_page_prot));
+	KUNIT_EXPECT_EQ(test, 0, pt_mmap_remap(t, vma));
+
 	return 0;
 }
 
@@ -688,7 +639,7 @@ static void pt_remap_beyond(struct kunit *test)
 	unsigned long addr;
 
 	t->mmap = pt_mmap_beyond;
-	addr = pt_map(test, 2 * PAGE_SIZE, PROT_READ, MAP_SHARED);
+	addr = pt_map(test, &pt_ops_none, 2 * PAGE_SIZE, PROT_READ, MAP_SHARED);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 4), 2);
 }
 
@@ -702,38 +653,22 @@ static int pt_mmap_insert(struct pfnmap_test *t, struct vm_area_struct *vma)
 	struct kunit *test = t->test;
 	unsigned long nr = 2;
 
-	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
-			vm_insert_pages(vma, vma->vm_start, pages, &nr));
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vm_insert_pages(vma, vma->vm_start, pages, &nr));
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vm_map_pages(vma, pages, 2));
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vm_map_pages_zero(vma, pages, 2));
-	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
-			vm_insert_page(vma, vma->vm_start, pages[0]));
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, vm_insert_page(vma, vma->vm_start, pages[0]));
 	KUNIT_EXPECT_TRUE(test, vma_is_pfnmap_only(vma));
 	return 0;
 }
-
-static vm_fault_t pt_fault_insert_page(struct vm_fault *vmf)
-{
-	struct pfnmap_test *t = vmf->vma->vm_private_data;
-
-	return vmf_insert_page_mkwrite(vmf, t->pages, true);
-}
-
-static const struct vm_operations_struct pt_ops_fault_insert_page = {
-	.fault = pt_fault_insert_page,
-};
 
 static void pt_insert_pages(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr;
 
-	t->vm_ops = &pt_ops_fault_insert_page;
 	t->mmap = pt_mmap_insert;
-	addr = pt_map(test, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
-	PT_EXPECT_FAULT(test,
-			pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
-			VM_FAULT_SIGBUS);
+	addr = pt_map(test, &pt_ops_fault_insert_page, 2 * PAGE_SIZE, PT_RW, MAP_SHARED);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE), VM_FAULT_SIGBUS);
 
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2), 0);
 	KUNIT_EXPECT_EQ(test, page_count(t->pages), 1);
@@ -742,21 +677,16 @@ static void pt_insert_pages(struct kunit *test)
 static void pt_return_page(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
-	unsigned long addr;
+	unsigned long addr = pt_map(test, &pt_ops_fault_page, PAGE_SIZE, PT_RW, MAP_SHARED);
 
-	t->vm_ops = &pt_ops_fault_page;
-	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
 	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
-	PT_EXPECT_FAULT(test,
-			pt_handle_fault(test, addr, FAULT_FLAG_WRITE),
-			VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE), VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_FALSE(test, pte_present(pt_pte(addr)));
 
-	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	addr = pt_map(test, &pt_ops_fault_page, PAGE_SIZE, PT_RW, MAP_PRIVATE);
 	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
 	/* A copy of the page is no page of the driver. */
-	KUNIT_EXPECT_FALSE(test, !!(pt_handle_fault(test, addr, FAULT_FLAG_WRITE) &
-				    VM_FAULT_ERROR));
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE) & VM_FAULT_ERROR, 0);
 	KUNIT_EXPECT_TRUE(test, pte_present(pt_pte(addr)));
 	KUNIT_EXPECT_NE(test, pte_pfn(pt_pte(addr)), t->pfns[0]);
 
@@ -765,15 +695,13 @@ static void pt_return_page(struct kunit *test)
 
 static void pt_fault_around(struct kunit *test)
 {
-	struct vm_area_struct *vma;
 	struct file *file;
 	struct page *page;
 	unsigned long addr;
 
 	file = shmem_file_setup("pfnmap_kunit", SZ_64K, EMPTY_VMA_FLAGS);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_put_file,
-							   file));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_put_file, file));
 	page = shmem_read_mapping_page(file->f_mapping, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(page));
 	put_page(page);
@@ -781,8 +709,7 @@ static void pt_fault_around(struct kunit *test)
 	addr = pt_try_map(test, file, SZ_64K, PMD_SIZE, PROT_READ, MAP_SHARED);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 	mmap_write_lock(current->mm);
-	vma = vma_lookup(current->mm, addr);
-	vm_flags_set(vma, VM_PFNMAP);
+	vm_flags_set(vma_lookup(current->mm, addr), VM_PFNMAP);
 	mmap_write_unlock(current->mm);
 
 	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
@@ -804,30 +731,24 @@ static void pt_insert_pfns(struct kunit *test)
 	const unsigned int nr = ARRAY_SIZE(pfns);
 	struct vm_area_struct *vma;
 	unsigned long map, addr;
-	unsigned int i, write;
 
-	for (write = 0; write <= 1; write++) {
-		map = pt_map(test, 2 * PMD_SIZE,
+	for (int write = 0; write <= 1; write++) {
+		map = pt_map(test, &pt_ops_none, 2 * PMD_SIZE,
 			     PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED);
 		addr = map + PMD_SIZE - 3 * PAGE_SIZE;
 
 		/* Is there already, and stays. */
-		PT_EXPECT_FAULT(test,
-				pt_insert(map, addr + PAGE_SIZE, t->pfns + 30, 1),
+		PT_EXPECT_FAULT(test, pt_insert(map, addr + PAGE_SIZE, t->pfns + 30, 1),
 				VM_FAULT_NOPAGE);
-		PT_EXPECT_FAULT(test,
-				pt_insert(addr, addr, pfns, nr),
-				VM_FAULT_NOPAGE);
-		for (i = 0; i < nr; i++)
+		PT_EXPECT_FAULT(test, pt_insert(addr, addr, pfns, nr), VM_FAULT_NOPAGE);
+		for (unsigned int i = 0; i < nr; i++)
 			pt_expect_pte(test, addr + i * PAGE_SIZE,
 				      i == 1 ? t->pfns[30] : pfns[i], write);
-		KUNIT_EXPECT_EQ(test, nr, pt_count_present(addr - 4 * PAGE_SIZE,
-							   nr + 8));
+		KUNIT_EXPECT_EQ(test, nr, pt_count_present(addr - 4 * PAGE_SIZE, nr + 8));
 	}
 
 	/* As vmwgfx, which finds in the entries what was written to. */
-	t->vm_ops = &pt_ops_mkwrite;
-	addr = pt_map(test, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	addr = pt_map(test, &pt_ops_mkwrite, PAGE_SIZE, PT_RW, MAP_SHARED);
 	mmap_write_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
@@ -847,26 +768,22 @@ static void pt_set_wb(void *page)
 static void pt_insert_pfns_type(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
-	unsigned long addr = pt_map(test, PMD_SIZE, PROT_READ, MAP_SHARED);
-	unsigned int i;
+	unsigned long addr = pt_map(test, &pt_ops_none, PMD_SIZE, PROT_READ, MAP_SHARED);
 
 	if (!pat_enabled())
 		kunit_skip(test, "no page attribute table");
 
-	for (i = 4; i <= 5; i++) {
+	for (int i = 4; i <= 5; i++) {
 		void *page = page_address(t->pages + i);
 
 		KUNIT_ASSERT_EQ(test, 0, set_memory_wc((unsigned long)page, 1));
-		KUNIT_ASSERT_EQ(test, 0,
-				kunit_add_action_or_reset(test, pt_set_wb, page));
+		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_set_wb, page));
 	}
 
-	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns + 2, 2),
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns + 2, 2), VM_FAULT_NOPAGE);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr + 2 * PAGE_SIZE, t->pfns + 4, 2),
 			VM_FAULT_NOPAGE);
-	PT_EXPECT_FAULT(test,
-			pt_insert(addr, addr + 2 * PAGE_SIZE, t->pfns + 4, 2),
-			VM_FAULT_NOPAGE);
-	for (i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++)
 		KUNIT_EXPECT_EQ(test,
 				pgprot2cachemode(pte_pgprot(pt_pte(addr + i * PAGE_SIZE))),
 				i < 2 ? _PAGE_CACHE_MODE_WB : _PAGE_CACHE_MODE_WC);
@@ -876,39 +793,26 @@ static void pt_insert_pfns_type(struct kunit *test)
 static void pt_insert_pfns_range(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
-	unsigned long addr;
+	unsigned long addr = pt_map(test, &pt_ops_none, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
 
-	addr = pt_map(test, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
-	PT_EXPECT_FAULT(test,
-			pt_insert(addr, addr, t->pfns, 0), VM_FAULT_SIGBUS);
-	PT_EXPECT_FAULT(test,
-			pt_insert(addr, addr, t->pfns, 5), VM_FAULT_SIGBUS);
-	PT_EXPECT_FAULT(test,
-			pt_insert(addr, addr + 4 * PAGE_SIZE, t->pfns, 1),
-			VM_FAULT_SIGBUS);
-	PT_EXPECT_FAULT(test,
-			pt_insert(addr, addr - PAGE_SIZE, t->pfns, 2),
-			VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns, 5), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr + 4 * PAGE_SIZE, t->pfns, 1), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr - PAGE_SIZE, t->pfns, 2), VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 0);
-	PT_EXPECT_FAULT(test,
-			pt_insert(addr, addr + PAGE_SIZE, t->pfns, 3),
-			VM_FAULT_NOPAGE);
+	PT_EXPECT_FAULT(test, pt_insert(addr, addr + PAGE_SIZE, t->pfns, 3), VM_FAULT_NOPAGE);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 3);
 }
 
 /* What zaps special entries in a batch leaves none and takes no other. */
 static void pt_zap(struct kunit *test)
 {
-	struct pfnmap_test *t = test->priv;
 	struct vm_area_struct *vma;
-	unsigned long addr;
+	unsigned long addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
 
-	t->vm_ops = &pt_ops_fault;
-	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
 	pt_handle_fault(test, addr, 0);
 	pt_handle_fault(test, addr + PT_BLOCK_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
-			2 * PT_BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES), 2 * PT_BLOCK_PAGES);
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
@@ -916,14 +820,7 @@ static void pt_zap(struct kunit *test)
 	zap_special_vma_range(vma, addr, 2 * PAGE_SIZE);
 	mmap_read_unlock(current->mm);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr, PT_BLOCK_PAGES + 1), 0);
-	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
-			PT_BLOCK_PAGES - 1);
-}
-
-static int pt_mmap_remap(struct pfnmap_test *t, struct vm_area_struct *vma)
-{
-	return remap_pfn_range(vma, vma->vm_start, t->pfns[0],
-			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES), PT_BLOCK_PAGES - 1);
 }
 
 /* A private mapping has a copy of what was written to, among the pfns. */
@@ -933,16 +830,13 @@ static void pt_zap_cow(struct kunit *test)
 	unsigned long addr, anon;
 
 	t->mmap = pt_mmap_remap;
-	addr = pt_map(test, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	addr = pt_map(test, &pt_ops_none, 8 * PAGE_SIZE, PT_RW, MAP_PRIVATE);
 	anon = get_mm_counter_sum(current->mm, MM_ANONPAGES);
-	PT_EXPECT_FAULT(test,
-			pt_handle_fault(test, addr + 3 * PAGE_SIZE,
-					FAULT_FLAG_WRITE) & VM_FAULT_ERROR, 0);
-	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES),
-			anon + 1);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr + 3 * PAGE_SIZE, FAULT_FLAG_WRITE) &
+			      VM_FAULT_ERROR, 0);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES), anon + 1);
 	KUNIT_EXPECT_EQ(test, vm_munmap(addr, 8 * PAGE_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES),
-			anon);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES), anon);
 }
 
 /*
@@ -966,27 +860,21 @@ static void pt_remap_pages(struct kunit *test)
 	static const int expected[] = { 5, 6, 1, 9 };
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr;
-	int i;
 
 	t->mmap = pt_mmap_pages;
-	addr = pt_map(test, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
-	for (i = 0; i < 4; i++)
-		pt_expect_pte(test, addr + i * PAGE_SIZE, t->pfns[expected[i]],
-			      false);
+	addr = pt_map(test, &pt_ops_none, 4 * PAGE_SIZE, PROT_READ, MAP_SHARED);
+	for (int i = 0; i < 4; i++)
+		pt_expect_pte(test, addr + i * PAGE_SIZE, t->pfns[expected[i]], false);
 	KUNIT_EXPECT_EQ(test, pt_count_present(addr - PAGE_SIZE, 6), 4);
 
 	/* the last two, in the place of the first ones */
-	KUNIT_EXPECT_EQ(test, addr,
-			vm_mmap(t->file, addr, 2 * PAGE_SIZE,
-				PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-				2 * PAGE_SIZE));
-	for (i = 0; i < 2; i++)
-		pt_expect_pte(test, addr + i * PAGE_SIZE,
-			      t->pfns[expected[2 + i]], true);
+	KUNIT_EXPECT_EQ(test, addr, vm_mmap(t->file, addr, 2 * PAGE_SIZE, PT_RW,
+					    MAP_SHARED | MAP_FIXED, 2 * PAGE_SIZE));
+	for (int i = 0; i < 2; i++)
+		pt_expect_pte(test, addr + i * PAGE_SIZE, t->pfns[expected[2 + i]], true);
 
 	/* one page, which remap_pfn_range() would take */
-	addr = pt_try_map(test, t->file, PAGE_SIZE, PMD_SIZE,
-			  PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	addr = pt_try_map(test, t->file, PAGE_SIZE, PMD_SIZE, PT_RW, MAP_PRIVATE);
 	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 }
 
@@ -999,23 +887,18 @@ static void pt_populate(struct kunit *test)
 	struct pfnmap_test *t = test->priv;
 	const unsigned long size = 3 * PT_BLOCK_SIZE + 2 * PAGE_SIZE;
 	struct page *page;
-	unsigned long addr;
-
-	t->vm_ops = &pt_ops_fault;
-	addr = pt_map(test, size, PROT_READ | PROT_WRITE, MAP_SHARED);
+	unsigned long addr = pt_map(test, &pt_ops_fault, size, PT_RW, MAP_SHARED);
 
 	/* One fault for each page table, and none for what is there. */
 	KUNIT_EXPECT_EQ(test, pt_madvise(addr + PAGE_SIZE, size - PAGE_SIZE,
 					 MADV_POPULATE_READ), 0);
 	KUNIT_EXPECT_EQ(test, t->faults, 4);
-	KUNIT_EXPECT_EQ(test, pt_count_present(addr, size >> PAGE_SHIFT),
-			size >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, size >> PAGE_SHIFT), size >> PAGE_SHIFT);
 	KUNIT_EXPECT_EQ(test, pt_madvise(addr, size, MADV_POPULATE_WRITE), 0);
 	KUNIT_EXPECT_EQ(test, t->faults, 4);
 
 	/* Nobody gets a page for all that. */
-	KUNIT_EXPECT_EQ(test, -EFAULT, get_user_pages_unlocked(addr, 1, &page,
-							       0));
+	KUNIT_EXPECT_EQ(test, -EFAULT, get_user_pages_unlocked(addr, 1, &page, 0));
 }
 
 /* Entries that are there and read-only do for reading only. */
@@ -1025,14 +908,9 @@ static void pt_populate_write(struct kunit *test)
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr, at;
 
-	t->vm_ops = &pt_ops_mkwrite;
-	addr = pt_map(test, size, PROT_READ | PROT_WRITE, MAP_SHARED);
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)) {
-		mmap_read_lock(current->mm);
-		PT_EXPECT_FAULT(test, pt_insert_pmd(addr, t->pfns[0], false),
-				VM_FAULT_NOPAGE);
-		mmap_read_unlock(current->mm);
-	}
+	addr = pt_map(test, &pt_ops_mkwrite, size, PT_RW, MAP_SHARED);
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		PT_EXPECT_FAULT(test, pt_insert_pmd(addr, t->pfns[0], false), VM_FAULT_NOPAGE);
 
 	KUNIT_EXPECT_EQ(test, pt_madvise(addr, size, MADV_POPULATE_READ), 0);
 	KUNIT_EXPECT_FALSE(test, pte_write(pt_pte(addr + size - PAGE_SIZE)));
@@ -1046,23 +924,18 @@ static void pt_populate_mmap(struct kunit *test)
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr;
 
-	t->vm_ops = &pt_ops_fault;
-	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_POPULATE);
+	addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PT_RW, MAP_SHARED | MAP_POPULATE);
 	KUNIT_EXPECT_EQ(test, t->faults, 2);
-	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
-			2 * PT_BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES), 2 * PT_BLOCK_PAGES);
 
 	/* mmap() succeeds even if that does not. */
 	t->limit = PT_BLOCK_PAGES;
-	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_POPULATE);
-	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
-			PT_BLOCK_PAGES);
+	addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PT_RW, MAP_SHARED | MAP_POPULATE);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES), PT_BLOCK_PAGES);
 	KUNIT_EXPECT_EQ(test, 0, __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0));
 
 	t->faults = 0;
-	pt_map(test, PT_BLOCK_SIZE, PROT_NONE, MAP_SHARED | MAP_POPULATE);
+	pt_map(test, &pt_ops_fault, PT_BLOCK_SIZE, PROT_NONE, MAP_SHARED | MAP_POPULATE);
 	KUNIT_EXPECT_EQ(test, t->faults, 0);
 
 	/* As after mlockall(MCL_FUTURE | MCL_ONFAULT) */
@@ -1079,20 +952,16 @@ static void pt_populate_retry(struct kunit *test)
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr;
 
-	t->vm_ops = &pt_ops_fault;
 	t->retry = true;
-	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE,
-					 MADV_POPULATE_READ), 0);
+	addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ), 0);
 	KUNIT_EXPECT_FALSE(test, t->retry);
 	KUNIT_EXPECT_EQ(test, t->faults, 3);
 
 	t->retry = true;
-	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ,
-		      MAP_SHARED | MAP_POPULATE);
+	addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED | MAP_POPULATE);
 	KUNIT_EXPECT_FALSE(test, t->retry);
-	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES),
-			2 * PT_BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES), 2 * PT_BLOCK_PAGES);
 }
 
 /* Nobody but the way to user space takes a signal away. */
@@ -1100,23 +969,19 @@ static void pt_populate_signal(struct kunit *test)
 {
 	struct pfnmap_test *t = test->priv;
 	unsigned long addr;
-	int ret;
 
-	t->vm_ops = &pt_ops_fault;
 	t->waits = true;
-	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
 
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
-	ret = pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ);
-	KUNIT_EXPECT_EQ(test, ret, -ERESTARTNOINTR);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ),
+			-ERESTARTNOINTR);
 	KUNIT_EXPECT_EQ(test, t->faults, 1);
-	ret = __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0), 0);
 	KUNIT_EXPECT_EQ(test, t->faults, 2);
 	clear_tsk_thread_flag(current, TIF_SIGPENDING);
 
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE,
-					 MADV_POPULATE_READ), 0);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ), 0);
 	KUNIT_EXPECT_EQ(test, t->faults, 4);
 }
 
@@ -1126,27 +991,20 @@ static void pt_populate_errors(struct kunit *test)
 	unsigned long addr;
 
 	/* No handler */
-	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
-			-EINVAL);
+	addr = pt_map(test, &pt_ops_none, PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ), -EINVAL);
 
-	t->vm_ops = &pt_ops_fault;
 	t->limit = PT_BLOCK_PAGES;
-	addr = pt_map(test, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE,
-					 MADV_POPULATE_READ), -EFAULT);
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE,
-					 MADV_POPULATE_WRITE), -EINVAL);
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
-			0);
+	addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ), -EFAULT);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_WRITE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ), 0);
 
-	addr = pt_map(test, PT_BLOCK_SIZE, PROT_NONE, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
-			-EINVAL);
+	addr = pt_map(test, &pt_ops_fault, PT_BLOCK_SIZE, PROT_NONE, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ), -EINVAL);
 	/* Private and writable */
-	addr = pt_map(test, PT_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ),
-			-EINVAL);
+	addr = pt_map(test, &pt_ops_fault, PT_BLOCK_SIZE, PT_RW, MAP_PRIVATE);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, PT_BLOCK_SIZE, MADV_POPULATE_READ), -EINVAL);
 }
 
 static struct kunit_case pfnmap_test_cases[] = {

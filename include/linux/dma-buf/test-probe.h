@@ -35,11 +35,8 @@ void dma_buf_probe_fill(void *vaddr, pgoff_t index);
 const char *dma_buf_probe_content(unsigned long addr, pgoff_t index,
 				  unsigned long nr);
 int dma_buf_probe_touch(unsigned long addr, bool write);
-const char *dma_buf_probe_vma(unsigned long addr, const struct dma_buf *dmabuf);
 int dma_buf_probe_entry(unsigned long addr, struct dma_buf_probe_entry *entry);
-unsigned int dma_buf_probe_gup(unsigned long addr, bool fast,
-			       const char **route);
-unsigned int dma_buf_probe_nr_gup(bool fast);
+const char *dma_buf_probe_gup(unsigned long addr, bool fast, bool works);
 const char *dma_buf_probe(unsigned long addr, const struct dma_buf *dmabuf,
 			  pgoff_t index, unsigned long nr);
 

@@ -37,26 +37,22 @@ struct fault_test {
 	unsigned long addr;
 };
 
-static vm_fault_t ft_fault(struct vm_fault *vmf)
-{
-	struct fault_test *t = container_of(vmf->vma->vm_private_data,
-					    struct fault_test, obj);
-
-	if (t->contiguous)
-		return drm_gem_fault_range(vmf, RANGE_PFN, t->nr_pages);
-
-	return drm_gem_fault_pages(vmf, 0, t->pages, t->nr_pages);
-}
-
 static vm_fault_t ft_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct fault_test *t = container_of(vmf->vma->vm_private_data,
 					    struct fault_test, obj);
 
-	if (t->contiguous)
+	if (!t->contiguous)
+		return drm_gem_fault_pages(vmf, order, t->pages, t->nr_pages);
+	if (order)
 		return VM_FAULT_FALLBACK;
 
-	return drm_gem_fault_pages(vmf, order, t->pages, t->nr_pages);
+	return drm_gem_fault_range(vmf, RANGE_PFN, t->nr_pages);
+}
+
+static vm_fault_t ft_fault(struct vm_fault *vmf)
+{
+	return ft_huge_fault(vmf, 0);
 }
 
 static const struct vm_operations_struct ft_vm_ops = {
@@ -84,24 +80,16 @@ static const struct file_operations ft_fops = {
 static void ft_put_pages(void *data)
 {
 	struct fault_test *t = data;
-	unsigned int i;
 
-	for (i = 0; i < NR_PAGES; i++)
+	for (unsigned int i = 0; i < NR_PAGES; i++)
 		if (t->pages[i] && page_folio(t->pages[i]) != t->folio)
 			__free_page(t->pages[i]);
 	if (t->folio)
 		folio_put(t->folio);
 }
 
-static void ft_put_object(void *obj)
-{
-	drm_gem_object_release(obj);
-}
-
-static void ft_put_file(void *file)
-{
-	fput(file);
-}
+KUNIT_DEFINE_ACTION_WRAPPER(ft_put_object, drm_gem_object_release, struct drm_gem_object *);
+KUNIT_DEFINE_ACTION_WRAPPER(ft_put_file, fput, struct file *);
 
 static int ft_init(struct kunit *test)
 {
@@ -109,7 +97,6 @@ static int ft_init(struct kunit *test)
 	struct drm_device *drm;
 	struct fault_test *t;
 	unsigned long area;
-	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
 
@@ -125,21 +112,19 @@ static int ft_init(struct kunit *test)
 	t->nr_pages = NR_PAGES;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action(test, ft_put_pages, t));
-	for (i = 0; i < NR_PAGES; i++) {
+	for (unsigned int i = 0; i < NR_PAGES; i++) {
 		t->pages[i] = alloc_page(GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, t->pages[i]);
 	}
 
 	drm_gem_private_object_init(drm, &t->obj, NR_PAGES * PAGE_SIZE);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ft_put_object,
-							   &t->obj));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ft_put_object, &t->obj));
 	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(&t->obj));
 
 	t->file = anon_inode_create_getfile("[drm_gem_fault]", &ft_fops, t,
 					    O_RDWR, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t->file));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ft_put_file,
-							   t->file));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, ft_put_file, t->file));
 
 	/* At the begin of a page table, with nothing around */
 	area = vm_mmap(NULL, 0, 4 * PMD_SIZE, PROT_NONE,
@@ -174,15 +159,13 @@ static unsigned long ft_pfn(const struct fault_test *t, unsigned long i, bool *h
 	unsigned long pfn = 0;
 
 	*huge = false;
-
-	mmap_read_lock(current->mm);
+	guard(mmap_read_lock)(current->mm);
 	args.vma = vma_lookup(current->mm, addr);
 	if (args.vma && !follow_pfnmap_start(&args)) {
 		pfn = args.pfn;
 		*huge = args.addr_mask == PMD_MASK;
 		follow_pfnmap_end(&args);
 	}
-	mmap_read_unlock(current->mm);
 
 	return pfn;
 }
@@ -191,9 +174,8 @@ static unsigned long ft_pfn(const struct fault_test *t, unsigned long i, bool *h
 static void ft_expect_mapped(struct kunit *test, unsigned long first, unsigned long end)
 {
 	struct fault_test *t = test->priv;
-	unsigned long i;
 
-	for (i = 0; i < NR_PAGES; i++) {
+	for (unsigned long i = 0; i < NR_PAGES; i++) {
 		bool huge;
 		unsigned long mapped = ft_pfn(t, i, &huge);
 		unsigned long pfn = 0;
@@ -210,20 +192,22 @@ static void ft_expect_mapped(struct kunit *test, unsigned long first, unsigned l
 	}
 }
 
+/* An access to the page @touch maps those from @first to before @end. */
+static void ft_expect_maps(struct kunit *test, unsigned long touch,
+			   unsigned long first, unsigned long end)
+{
+	KUNIT_EXPECT_TRUE(test, ft_touch(test->priv, touch));
+	ft_expect_mapped(test, first, end);
+}
+
 static void ft_maps_page_table(struct kunit *test)
 {
-	struct fault_test *t = test->priv;
-
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 5));
-	ft_expect_mapped(test, 0, TABLE);
+	ft_expect_maps(test, 5, 0, TABLE);
 }
 
 static void ft_maps_to_end_of_vma(struct kunit *test)
 {
-	struct fault_test *t = test->priv;
-
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, NR_PAGES - 1));
-	ft_expect_mapped(test, TABLE, NR_PAGES);
+	ft_expect_maps(test, NR_PAGES - 1, TABLE, NR_PAGES);
 }
 
 static void ft_maps_after_split(struct kunit *test)
@@ -232,8 +216,7 @@ static void ft_maps_after_split(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap((unsigned long)ft_page(t, 100), PAGE_SIZE));
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap((unsigned long)ft_page(t, 200), PAGE_SIZE));
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 150));
-	ft_expect_mapped(test, 101, 200);
+	ft_expect_maps(test, 150, 101, 200);
 }
 
 static void ft_maps_to_end_of_object(struct kunit *test)
@@ -241,8 +224,7 @@ static void ft_maps_to_end_of_object(struct kunit *test)
 	struct fault_test *t = test->priv;
 
 	t->nr_pages = 20;
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 3));
-	ft_expect_mapped(test, 0, 20);
+	ft_expect_maps(test, 3, 0, 20);
 	KUNIT_EXPECT_FALSE(test, ft_touch(t, 20));
 	ft_expect_mapped(test, 0, 20);
 }
@@ -255,37 +237,37 @@ static void ft_maps_range(struct kunit *test)
 	t->nr_pages = TABLE + 20;
 	KUNIT_EXPECT_FALSE(test, ft_touch(t, TABLE + 20));
 	ft_expect_mapped(test, 0, 0);
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, TABLE + 3));
-	ft_expect_mapped(test, TABLE, TABLE + 20);
+	ft_expect_maps(test, TABLE + 3, TABLE, TABLE + 20);
 }
 
 static void ft_leaves_holes(struct kunit *test)
 {
 	struct fault_test *t = test->priv;
 	const unsigned int holes[] = { 0, 7, 8, 64, TABLE - 1 };
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(holes); i++) {
+	for (int i = 0; i < ARRAY_SIZE(holes); i++) {
 		__free_page(t->pages[holes[i]]);
 		t->pages[holes[i]] = NULL;
 	}
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 5));
-	ft_expect_mapped(test, 0, TABLE);
+	ft_expect_maps(test, 5, 0, TABLE);
 	KUNIT_EXPECT_FALSE(test, ft_touch(t, 7));
+}
+
+static void ft_need_huge(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "no huge pfns on this architecture");
 }
 
 /* The pages from @first on are in one huge folio. */
 static void ft_use_folio(struct kunit *test, unsigned long first)
 {
 	struct fault_test *t = test->priv;
-	unsigned int i;
 
-	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
-		kunit_skip(test, "no huge pfns on this architecture");
-
+	ft_need_huge(test);
 	t->folio = folio_alloc(GFP_KERNEL, PMD_ORDER);
 	KUNIT_ASSERT_NOT_NULL(test, t->folio);
-	for (i = 0; i < TABLE; i++) {
+	for (unsigned int i = 0; i < TABLE; i++) {
 		__free_page(t->pages[first + i]);
 		t->pages[first + i] = folio_page(t->folio, i);
 	}
@@ -297,8 +279,7 @@ static void ft_maps_folio(struct kunit *test)
 	bool huge;
 
 	ft_use_folio(test, 0);
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 5));
-	ft_expect_mapped(test, 0, TABLE);
+	ft_expect_maps(test, 5, 0, TABLE);
 	ft_pfn(t, 5, &huge);
 	KUNIT_EXPECT_TRUE(test, huge);
 }
@@ -309,17 +290,13 @@ static void ft_maps_part_of_folio(struct kunit *test)
 
 	ft_use_folio(test, 0);
 	t->nr_pages = TABLE - 1;
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 5));
-	ft_expect_mapped(test, 0, TABLE - 1);
+	ft_expect_maps(test, 5, 0, TABLE - 1);
 }
 
 static void ft_maps_unaligned_folio(struct kunit *test)
 {
-	struct fault_test *t = test->priv;
-
 	ft_use_folio(test, 1);
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 5));
-	ft_expect_mapped(test, 0, TABLE);
+	ft_expect_maps(test, 5, 0, TABLE);
 }
 
 /* A page is where it would be in a huge folio, but is none of one. */
@@ -327,21 +304,17 @@ static void ft_maps_page_of_no_folio(struct kunit *test)
 {
 	struct fault_test *t = test->priv;
 	struct page *block;
-	unsigned int i;
 
-	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
-		kunit_skip(test, "no huge pfns on this architecture");
-
+	ft_need_huge(test);
 	block = alloc_pages(GFP_KERNEL, PMD_ORDER);
 	KUNIT_ASSERT_NOT_NULL(test, block);
 	split_page(block, PMD_ORDER);
 	__free_page(t->pages[5]);
 	t->pages[5] = block + 5;
-	for (i = 0; i < TABLE; i++)
+	for (unsigned int i = 0; i < TABLE; i++)
 		if (i != 5)
 			__free_page(block + i);
-	KUNIT_EXPECT_TRUE(test, ft_touch(t, 5));
-	ft_expect_mapped(test, 0, TABLE);
+	ft_expect_maps(test, 5, 0, TABLE);
 }
 
 static struct kunit_case drm_gem_fault_tests[] = {

@@ -92,8 +92,7 @@ static void test_offset(struct kunit *test)
 	unsigned long addr = map(test, t->dmabuf->file, TEST_PAGES - 2, 2);
 
 	unmap(test, addr, 1);
-	EXPECT_RIGHT(test, dma_buf_probe(addr + PAGE_SIZE, t->dmabuf, 3,
-					 TEST_PAGES - 3));
+	EXPECT_RIGHT(test, dma_buf_probe(addr + PAGE_SIZE, t->dmabuf, 3, TEST_PAGES - 3));
 	unmap(test, addr, TEST_PAGES);
 }
 
@@ -103,10 +102,8 @@ static void test_refuse(struct kunit *test)
 	struct vb2_sg_test *t = test->priv;
 	struct file *file = t->dmabuf->file;
 
-	KUNIT_EXPECT_EQ(test, try_mmap(file, TEST_PAGES, MAP_SHARED, 1),
-			-EINVAL);
-	KUNIT_EXPECT_EQ(test, try_mmap(file, TEST_PAGES, MAP_PRIVATE, 0),
-			-EINVAL);
+	KUNIT_EXPECT_EQ(test, try_mmap(file, TEST_PAGES, MAP_SHARED, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_mmap(file, TEST_PAGES, MAP_PRIVATE, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try_mmap(file, 1, MAP_PRIVATE, 0), -EINVAL);
 }
 
@@ -138,18 +135,15 @@ static void test_node(struct kunit *test)
 {
 	struct vb2_sg_test *t = test->priv;
 	unsigned long addr = map(test, t->node, TEST_PAGES, 0);
-	const char *route;
 
 	KUNIT_EXPECT_EQ(test, ops->num_users(t->buf), 3);
 	EXPECT_RIGHT(test, dma_buf_probe_content(addr, 0, TEST_PAGES));
 	for (unsigned long i = 0; i < TEST_PAGES; i += 61) {
 		unsigned long at = addr + (i << PAGE_SHIFT);
 
-		KUNIT_EXPECT_NE(test, dma_buf_probe_gup(at, false, &route), 0);
-		if (IS_ENABLED(CONFIG_HAVE_GUP_FAST) &&
-		    IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
-			KUNIT_EXPECT_NE(test, dma_buf_probe_gup(at, true,
-								&route), 0);
+		EXPECT_RIGHT(test, dma_buf_probe_gup(at, false, true));
+		if (IS_ENABLED(CONFIG_HAVE_GUP_FAST) && IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+			EXPECT_RIGHT(test, dma_buf_probe_gup(at, true, true));
 	}
 	unmap(test, addr, TEST_PAGES);
 	KUNIT_EXPECT_EQ(test, ops->num_users(t->buf), 2);
@@ -161,69 +155,43 @@ static void test_exit(struct kunit *test)
 
 	if (!t)
 		return;
-	if (t->node)
+	if (!IS_ERR_OR_NULL(t->node))
 		fput(t->node);
 	if (t->dmabuf)
 		dma_buf_put(t->dmabuf);
 	/* What still is mapped has references too. */
 	flush_delayed_fput();
-	if (t->buf)
+	if (!IS_ERR_OR_NULL(t->buf))
 		ops->put(t->buf);
-}
-
-static int fill(struct vb2_sg_test *t)
-{
-	void *vaddr = ops->vaddr(&t->vb, t->buf);
-
-	if (!vaddr)
-		return -ENOMEM;
-	for (unsigned long i = 0; i < TEST_PAGES; i++)
-		dma_buf_probe_fill(vaddr + (i << PAGE_SHIFT), i);
-
-	return 0;
 }
 
 static int test_init(struct kunit *test)
 {
-	struct vb2_sg_test *t;
-	struct device *dev;
-	struct file *node;
-	void *buf;
-	int ret;
+	struct vb2_sg_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct device *dev = kunit_device_register(test, "vb2-dma-sg-test");
+	void *vaddr;
 
-	ret = kunit_attach_mm();
-	if (ret)
-		return ret;
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	KUNIT_ASSERT_EQ(test, dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)), 0);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
 
-	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-	if (!t)
-		return -ENOMEM;
 	test->priv = t;
-
-	dev = kunit_device_register(test, "vb2-dma-sg-test");
-	if (IS_ERR(dev))
-		return PTR_ERR(dev);
-	ret = dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
-	if (ret)
-		return ret;
-
 	t->queue.dma_dir = DMA_BIDIRECTIONAL;
 	t->vb.vb2_queue = &t->queue;
-	buf = ops->alloc(&t->vb, dev, TEST_SIZE);
-	if (IS_ERR(buf))
-		return PTR_ERR(buf);
-	t->buf = buf;
+	t->buf = ops->alloc(&t->vb, dev, TEST_SIZE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->buf);
+	t->dmabuf = ops->get_dmabuf(&t->vb, t->buf, O_RDWR);
+	KUNIT_ASSERT_NOT_NULL(test, t->dmabuf);
+	t->node = anon_inode_getfile("vb2-dma-sg-test", &node_fops, t->buf, O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->node);
 
-	t->dmabuf = ops->get_dmabuf(&t->vb, buf, O_RDWR);
-	if (!t->dmabuf)
-		return -ENOMEM;
+	vaddr = ops->vaddr(&t->vb, t->buf);
+	KUNIT_ASSERT_NOT_NULL(test, vaddr);
+	for (unsigned long i = 0; i < TEST_PAGES; i++)
+		dma_buf_probe_fill(vaddr + (i << PAGE_SHIFT), i);
 
-	node = anon_inode_getfile("vb2-dma-sg-test", &node_fops, buf, O_RDWR);
-	if (IS_ERR(node))
-		return PTR_ERR(node);
-	t->node = node;
-
-	return fill(t);
+	return 0;
 }
 
 static struct kunit_case test_cases[] = {

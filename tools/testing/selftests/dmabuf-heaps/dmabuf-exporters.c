@@ -46,19 +46,14 @@ static size_t round_up_to(size_t n, size_t unit)
 size_t dmabuf_pmd_size(void)
 {
 	static size_t size;
-	FILE *f;
+	long pmd;
 
 	if (size)
 		return size;
-	f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
-	if (f) {
-		if (fscanf(f, "%zu", &size) != 1)
-			size = 0;
-		fclose(f);
-	}
+	pmd = dmabuf_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+				 "%ld");
 	/* larger ones are more than a test can fill */
-	if (!size || size > DMABUF_PMD_MAX)
-		size = 2UL << 20;
+	size = pmd > 0 && pmd <= (long)DMABUF_PMD_MAX ? pmd : 2L << 20;
 	return size;
 }
 
@@ -91,17 +86,33 @@ static int read_line(const char *path, char *line, size_t len)
 	return 0;
 }
 
-static int write_line(const char *path, const char *line)
+int dmabuf_write_file(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len = strlen(value);
 	int err = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, line, strlen(line)) < 0)
+	if (write(fd, value, len) != len)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+long dmabuf_read_number(const char *path, const char *format)
+{
+	FILE *f = fopen(path, "r");
+	long number = 0;
+	char line[512];
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, format, &number) == 1)
+			break;
+	fclose(f);
+	return number;
 }
 
 #define fail(buf, err, ...)						\
@@ -227,6 +238,14 @@ static int get_cma_area(const struct dmabuf_exporter *exp, struct dmabuf *buf)
  * udmabuf
  */
 
+/* A page that hugetlbfs cannot have is EFAULT, where a CPU would get SIGBUS. */
+static int populate(void *map, size_t size)
+{
+	if (!madvise(map, size, MADV_POPULATE_WRITE))
+		return 0;
+	return errno == EFAULT ? -ENOMEM : -errno;
+}
+
 /* Maps @fd at a multiple of a huge page and has it filled by huge pages. */
 static int populate_huge(int fd, size_t size)
 {
@@ -244,9 +263,10 @@ static int populate_huge(int fd, size_t size)
 		err = -errno;
 	} else {
 		madvise(map, size, MADV_HUGEPAGE);
-		memset(map, 0, size);
+		err = populate(map, size);
 		/* nothing to do, and no error, if they are huge already */
-		err = madvise(map, size, MADV_COLLAPSE) ? -ENODEV : 0;
+		if (!err && madvise(map, size, MADV_COLLAPSE))
+			err = -ENODEV;
 	}
 	munmap(area, size + pmd);
 	return err;
@@ -255,12 +275,13 @@ static int populate_huge(int fd, size_t size)
 static int populate_plain(int fd, size_t size)
 {
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int err;
 
 	if (map == MAP_FAILED)
 		return -errno;
-	memset(map, 0, size);
+	err = populate(map, size);
 	munmap(map, size);
-	return 0;
+	return err;
 }
 
 int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len)
@@ -650,7 +671,7 @@ static int mbochs_group(struct dmabuf *buf)
 	snprintf(link, sizeof(link), "/sys/bus/mdev/devices/%s/iommu_group",
 		 MBOCHS_UUID);
 	if (access(link, F_OK)) {
-		err = write_line(MBOCHS_CREATE, MBOCHS_UUID);
+		err = dmabuf_write_file(MBOCHS_CREATE, MBOCHS_UUID);
 		if (err)
 			return fail(buf, err, MBOCHS_CREATE ": %s",
 				    strerror(-err));
@@ -712,29 +733,32 @@ static int get_mbochs(const struct dmabuf_exporter *exp, struct dmabuf *buf)
  * is behind an IOMMU, so each way counts as an exporter of its own.
  */
 
-static int get_dma(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+static int test_export(struct dmabuf *buf, const char *path,
+		       struct dma_buf_test_export *export)
 {
-	bool iommu = !strcmp(exp->arg, "iommu");
-	struct dma_buf_test_export export = {
-		.size = buf->size,
-		.kind = exp->index,
-	};
-
-	buf->dev = open("/dev/" DMA_BUF_TEST_DEV, O_RDWR | O_CLOEXEC);
+	buf->dev = open(path, O_RDWR | O_CLOEXEC);
 	if (buf->dev < 0)
-		return fail(buf, -ENODEV, "no /dev/" DMA_BUF_TEST_DEV);
+		return fail(buf, -ENODEV, "no %s", path);
 	if (buf->access != O_RDWR)
 		return fail(buf, -EOPNOTSUPP, "always read-write");
-	if (ioctl(buf->dev, DMA_BUF_TEST_EXPORT, &export) < 0) {
-		if (errno == ENODEV)
-			return fail(buf, -ENODEV, "no edu device");
+	export->size = buf->size;
+	if (ioctl(buf->dev, DMA_BUF_TEST_EXPORT, export) < 0)
 		return step_failed(buf, "DMA_BUF_TEST_EXPORT");
-	}
-	buf->fd = export.fd;
-	if (iommu != !!(export.flags & DMA_BUF_TEST_F_IOMMU))
+	buf->fd = export->fd;
+	return 0;
+}
+
+static int get_dma(const struct dmabuf_exporter *exp, struct dmabuf *buf)
+{
+	struct dma_buf_test_export export = { .kind = exp->index };
+	bool iommu = !strcmp(exp->arg, "iommu");
+	int err;
+
+	err = test_export(buf, "/dev/" DMA_BUF_TEST_DEV, &export);
+	if (!err && iommu != !!(export.flags & DMA_BUF_TEST_F_IOMMU))
 		return fail(buf, -ENODEV, "the edu device is %sbehind an IOMMU",
 			    iommu ? "not " : "");
-	return 0;
+	return err;
 }
 
 /*
@@ -745,17 +769,9 @@ static int get_dma(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 
 static int get_moving(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 {
-	struct dma_buf_test_export export = { .size = buf->size };
+	struct dma_buf_test_export export = { };
 
-	buf->dev = open(MOVE_DEV, O_RDWR | O_CLOEXEC);
-	if (buf->dev < 0)
-		return fail(buf, -ENODEV, "no " MOVE_DEV);
-	if (buf->access != O_RDWR)
-		return fail(buf, -EOPNOTSUPP, "always read-write");
-	if (ioctl(buf->dev, DMA_BUF_TEST_EXPORT, &export) < 0)
-		return step_failed(buf, "DMA_BUF_TEST_EXPORT");
-	buf->fd = export.fd;
-	return 0;
+	return test_export(buf, MOVE_DEV, &export);
 }
 
 int dmabuf_move(const struct dmabuf *buf)

@@ -169,6 +169,7 @@ static bool balanced(const struct books *before)
  */
 struct sites {
 	unsigned int nr;
+	long long watched;	/* sum of those that are looked at */
 	long long bytes[MAX_SITES];
 };
 
@@ -186,16 +187,15 @@ static const struct {
 	{ "mm/vma_init.c" }, { "mm/shmem.c", .slack = 64 },
 };
 
-/* Whether @place may not hold that much more */
-static bool is_leak(const char *place, long long more)
+/* How many bytes more @place may hold, or -1 if nobody minds */
+static long long slack(const char *place)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(watched); i++)
 		if (!strncmp(place, watched[i].place, strlen(watched[i].place)))
-			return more > watched[i].slack *
-				      (long long)dmabuf_page_size();
-	return false;
+			return watched[i].slack * (long long)dmabuf_page_size();
+	return -1;
 }
 
 /* The number of places that hold more than @before, which may be NULL */
@@ -205,13 +205,14 @@ static unsigned int read_sites(struct sites *now, const struct sites *before,
 	FILE *f = fopen(ALLOCINFO, "r");
 	char line[512], place[256];
 	unsigned int more = 0;
-	long long bytes;
+	long long bytes, room;
 
 	if (!f)
 		ksft_exit_fail_perror(ALLOCINFO);
 	/* drains what each CPU holds for the LRU lists */
 	dmabuf_write_file("/proc/sys/vm/drop_caches", "5");
 	now->nr = 0;
+	now->watched = 0;
 	while (fgets(line, sizeof(line), f)) {
 		unsigned int i = now->nr;
 
@@ -221,7 +222,11 @@ static unsigned int read_sites(struct sites *now, const struct sites *before,
 			ksft_exit_fail_msg("more places in " ALLOCINFO " than room\n");
 		now->bytes[i] = bytes;
 		now->nr++;
-		if (!before || !is_leak(place, bytes - before->bytes[i]))
+		room = slack(place);
+		if (room < 0)
+			continue;
+		now->watched += bytes;
+		if (!before || bytes - before->bytes[i] <= room)
 			continue;
 		more++;
 		if (say)
@@ -232,7 +237,35 @@ static unsigned int read_sites(struct sites *now, const struct sites *before,
 	return more;
 }
 
-/* Some memory is freed by a work item; kfree_rcu() may take five seconds. */
+/* kfree_rcu() keeps objects until a CPU has enough of them, maybe for ever. */
+static void flush_rcu(void)
+{
+	glob_t caches;
+	size_t i;
+
+	if (glob("/sys/kernel/slab/*kmalloc-*/shrink", 0, NULL, &caches))
+		return;
+	for (i = 0; i < caches.gl_pathc; i++)
+		dmabuf_write_file(caches.gl_pathv[i], "1");
+	globfree(&caches);
+}
+
+/* What work items and RCU are about to free would hide as much that leaks. */
+static void read_settled_sites(struct sites *now)
+{
+	long long before;
+	int tries = 0;
+
+	flush_rcu();
+	read_sites(now, NULL, false);
+	do {
+		before = now->watched;
+		usleep(200000);
+		read_sites(now, NULL, false);
+	} while (now->watched != before && ++tries < 20);
+}
+
+/* Some memory is freed by a work item. */
 static bool no_more_than(const struct sites *before)
 {
 	static struct sites now;
@@ -241,6 +274,8 @@ static bool no_more_than(const struct sites *before)
 	for (tries = 0; tries < 100; tries++) {
 		if (!read_sites(&now, before, false))
 			return true;
+		if (tries % 20 == 0)
+			flush_rcu();
 		usleep(100000);
 	}
 	return !read_sites(&now, before, true);
@@ -262,6 +297,7 @@ struct scene {
  * @run: 0 or -errno; can be run once more after it failed
  * @also: besides ENOMEM, what a failed allocation may look like
  * @bare: there is no buffer before
+ * @last: there is no buffer after
  * @mapped: there is a mapping before, which nobody has touched
  */
 struct step {
@@ -269,19 +305,31 @@ struct step {
 	int (*run)(struct scene *scene);
 	int also[3];
 	bool bare;
+	bool last;
 	bool mapped;
 };
 
 static sigjmp_buf signal_env;
+static sig_atomic_t may_fault;
+static sig_atomic_t kernel_signals;
+
+static void set(sig_atomic_t *flag, int to)
+{
+	__atomic_store_n(flag, to, __ATOMIC_SEQ_CST);
+}
 
 /*
  * After fork() the kernel may be the first to write to the page that rseq is in. If
- * it gets no memory for a copy it sends SIGSEGV, and tries again afterwards.
+ * it gets no memory for a copy it sends SIGSEGV, and tries again afterwards. Who
+ * gets there too often, or without a place to go to, ends here.
  */
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
-	if (info->si_code != SI_KERNEL)
+	if (info->si_code == SI_KERNEL && kernel_signals++ < 10)
+		return;
+	if (may_fault)
 		siglongjmp(signal_env, sig);
+	signal(sig, SIG_DFL);
 }
 
 static size_t buf_size(const struct dmabuf_exporter *exp)
@@ -306,17 +354,26 @@ static int map_with(const struct scene *scene, int prot, int flags, char **map)
 /* -EFAULT if the CPU cannot get at the memory, -EBADMSG if it is the wrong one */
 static int check_contents(const struct scene *scene, const char *map)
 {
-	if (sigsetjmp(signal_env, 1))
-		return -EFAULT;
-	return dmabuf_check(map, map_size(scene), 0) ? -EBADMSG : 0;
+	int err = -EFAULT;
+
+	set(&may_fault, 1);
+	if (!sigsetjmp(signal_env, 1))
+		err = dmabuf_check(map, map_size(scene), 0) ? -EBADMSG : 0;
+	set(&may_fault, 0);
+	return err;
 }
 
 static int fill_contents(const struct scene *scene, char *map)
 {
-	if (sigsetjmp(signal_env, 1))
-		return -EFAULT;
-	dmabuf_fill(map, map_size(scene), 0);
-	return 0;
+	int err = -EFAULT;
+
+	set(&may_fault, 1);
+	if (!sigsetjmp(signal_env, 1)) {
+		dmabuf_fill(map, map_size(scene), 0);
+		err = 0;
+	}
+	set(&may_fault, 0);
+	return err;
 }
 
 static int step_create(struct scene *scene)
@@ -480,18 +537,22 @@ static const struct step steps[] = {
 	{ "sync", step_sync },
 	{ "protect", step_protect, .mapped = true },
 	{ "unmap", step_unmap, .mapped = true },
-	{ "close", step_close },
-	{ "unmap-last", step_unmap_last, .mapped = true },
+	{ "close", step_close, .last = true },
+	{ "unmap-last", step_unmap_last, .last = true, .mapped = true },
 };
 
-/* What comes before a step: nothing fails here. */
+/*
+ * What comes before a step: nothing fails here. The buffer may be that of the last
+ * try.
+ */
 static int begin_scene(struct scene *scene, const struct step *step)
 {
-	int err;
+	int err = 0;
 
 	if (step->bare)
 		return 0;
-	err = step_create(scene);
+	if (scene->buf.fd < 0)
+		err = step_create(scene);
 	if (!err)
 		err = step_map(scene);
 	if (!err)
@@ -503,7 +564,7 @@ static int begin_scene(struct scene *scene, const struct step *step)
 	return err;
 }
 
-/* What is in the buffer, if there still is one */
+/* What is in the buffer, if there still is one. Only the next try of a step uses it. */
 static int end_scene(struct scene *scene, const struct step *step)
 {
 	int err = 0;
@@ -518,7 +579,9 @@ static int end_scene(struct scene *scene, const struct step *step)
 	}
 	if (scene->map)
 		munmap(scene->map, map_size(scene));
-	dmabuf_put(&scene->buf);
+	scene->map = NULL;
+	if (step->bare || step->last)
+		dmabuf_put(&scene->buf);
 	return err;
 }
 
@@ -558,24 +621,21 @@ static bool is_excused(const struct dmabuf_exporter *exp, const struct step *ste
  * What became of a step whose allocation number @nth fails: 0 if it made no such
  * one, 1 if it did without, 2 if it failed, or a negative errno with a message.
  */
-static int try_step(const struct dmabuf_exporter *exp, const struct step *step,
-		    unsigned int nth)
+static int try_step(struct scene *scene, const struct step *step, unsigned int nth)
 {
-	struct scene scene = {
-		.exp = exp,
-		.buf = { .fd = -1, .dev = -1, .aux = { -1, -1 } },
-	};
+	const struct dmabuf_exporter *exp = scene->exp;
 	const char *when = "before";
 	bool injected = false;
-	int ret, err;
+	int ret = 0, err;
 
-	err = begin_scene(&scene, step);
+	set(&kernel_signals, 0);
+	err = begin_scene(scene, step);
 	if (err)
 		goto out;
 
 	when = "with the failure";
 	write_nth(nth);
-	ret = step->run(&scene);
+	ret = step->run(scene);
 	injected = end_injection() && nth;
 	if (ret && (!injected || !is_excused(exp, step, ret))) {
 		err = ret;
@@ -583,7 +643,7 @@ static int try_step(const struct dmabuf_exporter *exp, const struct step *step,
 	}
 	if (ret) {
 		when = "at the next try";
-		err = step->run(&scene);
+		err = step->run(scene);
 		if (err)
 			goto out;
 	}
@@ -592,9 +652,9 @@ out:
 	/* the first error counts */
 	ret = injected ? ret ? 2 : 1 : 0;
 	if (err)
-		end_scene(&scene, step);
+		end_scene(scene, step);
 	else
-		err = end_scene(&scene, step);
+		err = end_scene(scene, step);
 	if (err)
 		ksft_print_msg("%s, %s, allocation %u: %s: %s\n", exp->name,
 			       step->name, nth, when, strerror(-err));
@@ -606,28 +666,29 @@ struct points {
 	unsigned int errors;	/* steps that failed for it */
 };
 
-static bool fail_step(const struct dmabuf_exporter *exp, const struct step *step,
-		      struct points *points)
+static bool fail_tries(struct scene *scene, const struct step *step,
+		       struct points *points)
 {
+	const char *name = scene->exp->name;
 	static struct sites sites;
 	struct books books;
 	bool ok = true;
 	int ret;
 
 	/* what is only made once is not left behind */
-	if (try_step(exp, step, 0) < 0)
+	if (try_step(scene, step, 0) < 0)
 		return false;
-	read_sites(&sites, NULL, false);
+	read_settled_sites(&sites);
 	read_books(&books);
 
 	for (unsigned int nth = 1; ; nth++) {
 		if (nth == MAX_NTH) {
-			ksft_print_msg("%s, %s: no end\n", exp->name, step->name);
+			ksft_print_msg("%s, %s: no end\n", name, step->name);
 			return false;
 		}
-		ret = try_step(exp, step, nth);
+		ret = try_step(scene, step, nth);
 		if (!balanced(&books)) {
-			ksft_print_msg("%s, %s, allocation %u\n", exp->name,
+			ksft_print_msg("%s, %s, allocation %u\n", name,
 				       step->name, nth);
 			read_books(&books);
 			ok = false;
@@ -641,9 +702,22 @@ static bool fail_step(const struct dmabuf_exporter *exp, const struct step *step
 			points->errors++;
 	}
 	if (!no_more_than(&sites)) {
-		ksft_print_msg("%s, %s\n", exp->name, step->name);
+		ksft_print_msg("%s, %s\n", name, step->name);
 		ok = false;
 	}
+	return ok;
+}
+
+static bool fail_step(const struct dmabuf_exporter *exp, const struct step *step,
+		      struct points *points)
+{
+	struct scene scene = {
+		.exp = exp,
+		.buf = { .fd = -1, .dev = -1, .aux = { -1, -1 } },
+	};
+	bool ok = fail_tries(&scene, step, points);
+
+	dmabuf_put(&scene.buf);
 	return ok;
 }
 

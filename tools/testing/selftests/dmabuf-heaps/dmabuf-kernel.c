@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,35 +11,6 @@
 #include "dmabuf-exporters.h"
 
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
-
-int dmabuf_write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t len = strlen(value);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, len) != len)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-long dmabuf_read_number(const char *path, const char *format)
-{
-	FILE *f = fopen(path, "r");
-	long number = 0;
-	char line[512];
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, format, &number) == 1)
-			break;
-	fclose(f);
-	return number;
-}
 
 long dmabuf_count(void)
 {

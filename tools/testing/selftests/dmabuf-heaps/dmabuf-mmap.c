@@ -49,13 +49,43 @@ static size_t buf_size(void)
 	return dmabuf_pmd_size() + 16 * dmabuf_page_size();
 }
 
+/* Without one the test ends here. */
+static const struct dmabuf_exporter *
+get_buffer(struct __test_metadata *_metadata, const char *name, struct dmabuf *buf)
+{
+	const struct dmabuf_exporter *exp = dmabuf_exporter_find(name);
+	int err;
+
+	ASSERT_NE(NULL, exp);
+	err = dmabuf_get(exp, buf_size(), O_RDWR, buf);
+	if (err == -ENODEV)
+		SKIP(_exit(0), "%s (needs %s)", buf->why, exp->needs);
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", buf->why);
+	return exp;
+}
+
+/* All of it, shared, filled by dmabuf_fill() */
+static char *map_buffer(struct __test_metadata *_metadata,
+			const struct dmabuf *buf, size_t *len)
+{
+	char *map = dmabuf_map(buf, RW, MAP_SHARED);
+
+	ASSERT_NE(MAP_FAILED, map)
+		TH_LOG("mmap refused by the kernel: %s", strerror(errno));
+	*len = buf->size & ~(dmabuf_page_size() - 1);
+	dmabuf_fill(map, *len, 0);
+	return map;
+}
+
 FIXTURE(dmabuf_mmap)
 {
 	const struct dmabuf_exporter *exp;
 	struct dmabuf buf;
 	size_t ps;		/* bytes a page */
 	size_t len;		/* bytes that can be mapped */
-	char *map;		/* all of it, shared, filled by dmabuf_fill() */
+	char *map;		/* by map_buffer() */
+	int mem;		/* /proc/self/mem */
 };
 
 #define dmabuf_self FIXTURE_DATA(dmabuf_mmap)
@@ -104,28 +134,16 @@ EXPORTER(fd);
 
 FIXTURE_SETUP(dmabuf_mmap)
 {
-	int err;
-
-	self->exp = dmabuf_exporter_find(variant->exporter);
-	ASSERT_NE(NULL, self->exp);
 	self->ps = dmabuf_page_size();
-
-	err = dmabuf_get(self->exp, buf_size(), O_RDWR, &self->buf);
-	if (err == -ENODEV)
-		SKIP(return, "%s (needs %s)", self->buf.why, self->exp->needs);
-	ASSERT_EQ(0, err)
-		TH_LOG("%s", self->buf.why);
-	self->len = self->buf.size & ~(self->ps - 1);
-	if (self->len < 16 * self->ps && !strcmp(self->exp->name, "fd"))
+	self->exp = get_buffer(_metadata, variant->exporter, &self->buf);
+	if (self->buf.size < 16 * self->ps && !strcmp(self->exp->name, "fd"))
 		SKIP(return, "DMABUF_FD has fewer than 16 pages");
-	ASSERT_LE(16 * self->ps, self->len);
-
-	self->map = dmabuf_map(&self->buf, RW, MAP_SHARED);
-	ASSERT_NE(MAP_FAILED, self->map)
-		TH_LOG("mmap refused by the kernel: %s", strerror(errno));
-	dmabuf_fill(self->map, self->len, 0);
+	ASSERT_LE(16 * self->ps, self->buf.size);
+	self->map = map_buffer(_metadata, &self->buf, &self->len);
+	self->mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 }
 
+/* A test is a process: what else it has mapped or open goes when it ends. */
 FIXTURE_TEARDOWN(dmabuf_mmap)
 {
 	munmap(self->map, self->len);
@@ -159,15 +177,41 @@ static void refuse_map(struct __test_metadata *_metadata, dmabuf_self *self,
 }
 
 /* Pages that do not hold what page @offset of the buffer and onwards hold */
-static unsigned long wrong_pages(dmabuf_self *self, char *addr,
-				 size_t len, size_t offset)
+static unsigned long wrong_pages(dmabuf_self *self, char *map, size_t len,
+				 size_t offset)
 {
-	return dmabuf_check(addr, len, offset / self->ps);
+	return dmabuf_check(map, len, offset / self->ps);
 }
 
-static size_t middle_of(dmabuf_self *self)
+/* A place in the buffer, in pages: 1, MIDDLE + 1, END, or, from the end, -1 */
+#define MIDDLE		0x100000
+#define END		0x200000
+
+static size_t place(dmabuf_self *self, int page)
 {
-	return self->len / 2 & ~(self->ps - 1);
+	if (page == END)
+		return self->len;
+	if (page >= MIDDLE)
+		return (self->len / self->ps / 2 + page - MIDDLE) * self->ps;
+	return page * self->ps + (page < 0 ? self->len : 0);
+}
+
+struct area {
+	int from;
+	int to;
+	int prot;
+};
+
+/* A test that is the same for each of several areas */
+#define TEST_AREAS(_name, _run, ...)					\
+TEST_F_TIMEOUT(dmabuf_mmap, _name, 120)					\
+{									\
+	static const struct area areas[] = { __VA_ARGS__ };		\
+	unsigned int i;							\
+									\
+	for (i = 0; i < ARRAY_SIZE(areas); i++)				\
+		_run(_metadata, self, place(self, areas[i].from),	\
+		     place(self, areas[i].to), areas[i].prot);		\
 }
 
 /* Where a mapping of @len bytes can be put with MAP_FIXED or mremap() */
@@ -176,6 +220,15 @@ static char *reserve(struct __test_metadata *_metadata, size_t len)
 	char *to = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, to);
+	return to;
+}
+
+/* Moves a mapping to another address. */
+static char *move(struct __test_metadata *_metadata, char *map, size_t len)
+{
+	char *to = reserve(_metadata, len);
+
+	ASSERT_EQ(to, mremap(map, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to));
 	return to;
 }
 
@@ -209,10 +262,10 @@ static int exchange(dmabuf_self *self, size_t size, int access)
 }
 
 /*
- * One of @size bytes, or as much less as this machine is short of memory, but
- * of @least; mapped and filled. False: there is none, for self->buf.why.
+ * One of @size bytes, or as much less as this machine is short of memory, but of
+ * @least, mapped and filled; without one the test ends here.
  */
-static bool get_large(struct __test_metadata *_metadata, dmabuf_self *self,
+static void get_large(struct __test_metadata *_metadata, dmabuf_self *self,
 		      size_t size, size_t least)
 {
 	int err;
@@ -221,23 +274,34 @@ static bool get_large(struct __test_metadata *_metadata, dmabuf_self *self,
 		err = exchange(self, size, O_RDWR);
 		size /= 2;
 	} while ((err == -ENODEV || err == -ENOMEM) && size >= least);
+	if (!err && self->len < least)
+		SKIP(_exit(0), "no buffer of %zu bytes, but of %zu", least,
+		     self->len);
 	if (err == -ENODEV || err == -ENOMEM)
-		return false;
+		SKIP(_exit(0), "no buffer of %zu bytes: %s", least, self->buf.why);
 	ASSERT_EQ(0, err)
 		TH_LOG("%s", self->buf.why);
-	snprintf(self->buf.why, sizeof(self->buf.why), "%zu bytes", self->len);
 	self->map = map_aligned(_metadata, self);
 	dmabuf_fill(self->map, self->len, 0);
-	return self->len >= least;
 }
 
 /* At least two huge entries, and many where the exporter can make them */
-static bool get_huge(struct __test_metadata *_metadata, dmabuf_self *self)
+static void get_huge(struct __test_metadata *_metadata, dmabuf_self *self)
 {
 	size_t least = 2 * dmabuf_pmd_size();
 
-	return get_large(_metadata, self, self->exp->huge ? BIG_SIZE : least,
-			 least);
+	get_large(_metadata, self, self->exp->huge ? BIG_SIZE : least, least);
+}
+
+/* One that is open for reading only, not mapped; without one the test ends here. */
+static void get_read_only(struct __test_metadata *_metadata, dmabuf_self *self)
+{
+	int err = exchange(self, buf_size(), O_RDONLY);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(_exit(0), "no read-only dma-buf: %s", self->buf.why);
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", self->buf.why);
 }
 
 /*
@@ -249,26 +313,6 @@ static sigjmp_buf fault_env;
 static void fault_handler(int sig)
 {
 	siglongjmp(fault_env, sig);
-}
-
-/* The signal that the access raised, or 0 */
-static int access_signal(char *addr, bool write)
-{
-	int sig = sigsetjmp(fault_env, 1);
-	char byte;
-
-	if (sig)
-		return sig;
-	signal(SIGSEGV, fault_handler);
-	signal(SIGBUS, fault_handler);
-	byte = *addr;
-	asm volatile("" : : "r" (byte) : "memory");
-	if (write)
-		*addr = byte;
-	asm volatile("" : : : "memory");
-	signal(SIGSEGV, SIG_DFL);
-	signal(SIGBUS, SIG_DFL);
-	return 0;
 }
 
 static void touch(char *map, size_t len, size_t step, bool write)
@@ -283,6 +327,21 @@ static void touch(char *map, size_t len, size_t step, bool write)
 			map[off] = byte;
 		asm volatile("" : : : "memory");
 	}
+}
+
+/* The signal that the access raised, or 0 */
+static int access_signal(char *addr, bool write)
+{
+	int sig = sigsetjmp(fault_env, 1);
+
+	if (sig)
+		return sig;
+	signal(SIGSEGV, fault_handler);
+	signal(SIGBUS, fault_handler);
+	touch(addr, 1, 1, write);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	return 0;
 }
 
 /* What /proc says about the mapping at @addr: the line that begins with @key */
@@ -310,9 +369,8 @@ static int has_flag(const void *addr, const char *flag)
 {
 	char line[512];
 
-	if (!find_line(addr, "VmFlags:", line, sizeof(line)))
-		return -1;
-	return !!strstr(line + 8, flag);
+	return find_line(addr, "VmFlags:", line, sizeof(line)) ?
+	       !!strstr(line + 8, flag) : -1;
 }
 
 /*
@@ -439,7 +497,6 @@ TEST_F(dmabuf_mmap, refuses_all_untouched)
 
 	refuse_all(_metadata, map, 16 * self->ps, true);
 	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
-	munmap(map, self->len);
 }
 
 TEST_F(dmabuf_mmap, refuses_all_read_only)
@@ -448,12 +505,11 @@ TEST_F(dmabuf_mmap, refuses_all_read_only)
 
 	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
 	refuse_all(_metadata, map, 16 * self->ps, false);
-	munmap(map, self->len);
 }
 
 TEST_F(dmabuf_mmap, refuses_all_after_split)
 {
-	size_t at = middle_of(self);
+	size_t at = place(self, MIDDLE);
 
 	ASSERT_EQ(0, mprotect(self->map + at, self->ps, PROT_READ));
 	dmabuf_fill(self->map, at, 0);
@@ -465,14 +521,10 @@ TEST_F(dmabuf_mmap, refuses_all_after_split)
 
 TEST_F(dmabuf_mmap, refuses_all_after_move)
 {
-	char *to = reserve(_metadata, self->len);
-
-	ASSERT_EQ(to, mremap(self->map, self->len, self->len,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
-	self->map = to;
-	refuse_all(_metadata, to, 16 * self->ps, true);
-	EXPECT_EQ(0, wrong_pages(self, to, self->len, 0));
-	refuse_all(_metadata, to, 16 * self->ps, true);
+	self->map = move(_metadata, self->map, self->len);
+	refuse_all(_metadata, self->map, 16 * self->ps, true);
+	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
+	refuse_all(_metadata, self->map, 16 * self->ps, true);
 }
 
 /* What a child does counts in the parent: _metadata is shared. */
@@ -531,7 +583,6 @@ TEST_F(dmabuf_mmap, cpu_access)
 	EXPECT_EQ(0, memcmp(map, self->map, self->len));
 	for (i = 0; i < self->len; i += 509)
 		ASSERT_EQ((char)(i * 7 + (i >> 12)), self->map[i]);
-	munmap(map, self->len);
 }
 
 TEST_F(dmabuf_mmap, sync_ioctl)
@@ -545,7 +596,10 @@ TEST_F(dmabuf_mmap, sync_ioctl)
 	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 5));
 }
 
-/* A system call that copies is as good as the CPU: nothing keeps a page. */
+/*
+ * System calls that copy are as good as the CPU: nothing keeps a page.
+ */
+
 TEST_F(dmabuf_mmap, buffered_io)
 {
 	int fd = memfd_create("buffered", MFD_CLOEXEC);
@@ -555,56 +609,21 @@ TEST_F(dmabuf_mmap, buffered_io)
 	memset(self->map, 0, self->len);
 	ASSERT_EQ(self->len, pread(fd, self->map, self->len, 0));
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
-	close(fd);
 }
 
 /*
- * System calls that copy are as good as the CPU, see dmabuf-copy.c.
+ * Each span, by channel @i / 2, in one piece or in three. What is written from @map
+ * is what @same has as well; what is read to @map gets to @same, and nothing else
+ * does.
  */
-
-static int expect_copied(struct __test_metadata *_metadata,
-			 const struct dmabuf_channel *channel, bool out,
-			 int pieces, char *map, char *bytes, size_t len)
-{
-	int ret = dmabuf_copy(channel, out, pieces, map, bytes, len);
-
-	EXPECT_TRUE(!ret || ret == ROUTE_MISSING)
-		TH_LOG("%s, %zu bytes in %d pieces, %s %p: %s", channel->name,
-		       len, pieces, out ? "from" : "to", map, strerror(-ret));
-	return ret;
-}
-
-/* Everything that is written from @map is what @same has as well. */
-static void copy_from(struct __test_metadata *_metadata, unsigned int i,
-		      char *map, const char *same, size_t all)
-{
-	const struct dmabuf_channel *channel = &dmabuf_channels[i / 2];
-	char *bytes = malloc(all);
-	size_t off, len;
-	unsigned int k;
-
-	ASSERT_NE(NULL, bytes);
-	for (k = 0; k < nr_dmabuf_spans; k++) {
-		if (!dmabuf_span(k, map, all, &off, &len))
-			continue;
-		if (expect_copied(_metadata, channel, true, i & 1 ? 3 : 1,
-				  map + off, bytes, len))
-			break;
-		EXPECT_EQ(0, memcmp(same + off, bytes, len))
-			TH_LOG("%s, %zu bytes at %zu: wrong bytes",
-			       channel->name, len, off);
-	}
-	free(bytes);
-}
-
-/* What is read to @map gets to @same, and nothing else does. */
-static void copy_to(struct __test_metadata *_metadata, unsigned int i, char *map,
-		    const char *same, size_t all)
+static void copy_spans(struct __test_metadata *_metadata, unsigned int i, bool out,
+		       char *map, const char *same, size_t all)
 {
 	const struct dmabuf_channel *channel = &dmabuf_channels[i / 2];
 	char *copy = malloc(all);
 	size_t off, len, b;
 	unsigned int k;
+	int ret;
 
 	ASSERT_NE(NULL, copy);
 	memcpy(copy, same, all);
@@ -613,8 +632,12 @@ static void copy_to(struct __test_metadata *_metadata, unsigned int i, char *map
 			continue;
 		for (b = 0; b < len; b++)
 			copy[off + b] = i + k * 31 + b * 5 + b / 241;
-		if (expect_copied(_metadata, channel, false, i & 1 ? 3 : 1,
-				  map + off, copy + off, len))
+		ret = dmabuf_copy(channel, out, i & 1 ? 3 : 1, map + off,
+				  copy + off, len);
+		EXPECT_TRUE(!ret || ret == ROUTE_MISSING)
+			TH_LOG("%s, %zu bytes at %zu, %s: %s", channel->name, len,
+			       off, i & 1 ? "three pieces" : "one", strerror(-ret));
+		if (ret)
 			break;
 		ASSERT_EQ(0, memcmp(copy, same, all))
 			TH_LOG("%s, %zu bytes at %zu: wrong bytes",
@@ -624,33 +647,28 @@ static void copy_to(struct __test_metadata *_metadata, unsigned int i, char *map
 }
 
 /* Each way begins with pages that are not there yet. */
-TEST_F_TIMEOUT(dmabuf_mmap, copied_from, 120)
-{
-	char *map, *copy = malloc(self->len);
-	unsigned int i;
-
-	ASSERT_NE(NULL, copy);
-	for (i = 0; i < self->len; i++)
-		copy[i] = i * 7 + i / 251;
-	memcpy(self->map, copy, self->len);
-	for (i = 0; i < 2 * nr_dmabuf_channels; i++) {
-		map = map_again(_metadata, self);
-		copy_from(_metadata, i, map, copy, self->len);
-		munmap(map, self->len);
-	}
-	free(copy);
-}
-
-TEST_F_TIMEOUT(dmabuf_mmap, copied_to, 120)
+static void copy_all(struct __test_metadata *_metadata, dmabuf_self *self, bool out)
 {
 	unsigned int i;
 	char *map;
 
+	for (i = 0; i < self->len; i++)
+		self->map[i] = i * 7 + i / 251;
 	for (i = 0; i < 2 * nr_dmabuf_channels; i++) {
 		map = map_again(_metadata, self);
-		copy_to(_metadata, i, map, self->map, self->len);
+		copy_spans(_metadata, i, out, map, self->map, self->len);
 		munmap(map, self->len);
 	}
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, copied_from, 120)
+{
+	copy_all(_metadata, self, true);
+}
+
+TEST_F_TIMEOUT(dmabuf_mmap, copied_to, 120)
+{
+	copy_all(_metadata, self, false);
 }
 
 /*
@@ -659,28 +677,23 @@ TEST_F_TIMEOUT(dmabuf_mmap, copied_to, 120)
 
 /* A written page of one would be an ordinary anonymous page. */
 static void refuse_private(struct __test_metadata *_metadata, dmabuf_self *self,
-			   size_t len, int prot)
+			   size_t from, size_t to, int prot)
 {
-	char *map = mmap(NULL, len, prot, MAP_PRIVATE, self->buf.fd, 0);
+	char *map = mmap(NULL, to - from, prot, MAP_PRIVATE, self->buf.fd, from);
 
 	EXPECT_EQ(MAP_FAILED, map)
-		TH_LOG("private mapping of %zu bytes, prot %d", len, prot);
+		TH_LOG("private mapping of %zu bytes, prot %d", to - from, prot);
 	if (map == MAP_FAILED) {
 		EXPECT_EQ(EINVAL, errno);
 		return;
 	}
 	if (prot & PROT_WRITE && !access_signal(map, true))
 		refuse_all(_metadata, map, self->ps, true);
-	munmap(map, len);
+	munmap(map, to - from);
 }
 
-TEST_F(dmabuf_mmap, private_writable)
-{
-	refuse_private(_metadata, self, self->ps, RW);
-	refuse_private(_metadata, self, 16 * self->ps, RW);
-	refuse_private(_metadata, self, self->len, RW);
-	refuse_private(_metadata, self, self->len, PROT_WRITE);
-}
+TEST_AREAS(private_writable, refuse_private, { 0, 1, RW }, { 0, 16, RW },
+	   { 0, END, RW }, { 0, END, PROT_WRITE })
 
 static void refuse_write(struct __test_metadata *_metadata, char *map, size_t len)
 {
@@ -721,50 +734,35 @@ static void check_private(struct __test_metadata *_metadata, char *map,
 }
 
 static void accept_private(struct __test_metadata *_metadata, dmabuf_self *self,
-			   size_t off, size_t len, int prot)
+			   size_t from, size_t to, int prot)
 {
-	char *map = map_part(_metadata, self, off, len, prot, MAP_PRIVATE);
+	size_t len = to - from;
+	char *map = map_part(_metadata, self, from, len, prot, MAP_PRIVATE);
 
-	check_private(_metadata, map, len, prot, self->map + off);
+	check_private(_metadata, map, len, prot, self->map + from);
 	/* what it shows is the buffer, not what was there once */
-	dmabuf_fill(self->map, self->len, 100);
-	EXPECT_EQ(0, dmabuf_check(map, len, 100 + off / self->ps));
-	dmabuf_fill(self->map, self->len, 0);
-	EXPECT_EQ(0, dmabuf_check(map, len, off / self->ps));
+	if (self->buf.access == O_RDWR) {
+		dmabuf_fill(self->map, self->len, 100);
+		EXPECT_EQ(0, dmabuf_check(map, len, 100 + from / self->ps));
+		dmabuf_fill(self->map, self->len, 0);
+		EXPECT_EQ(0, wrong_pages(self, map, len, from));
+	}
 	munmap(map, len);
 }
 
-TEST_F_TIMEOUT(dmabuf_mmap, private_read_only, 120)
-{
-	accept_private(_metadata, self, 0, self->ps, PROT_READ);
-	accept_private(_metadata, self, 0, 16 * self->ps, PROT_READ);
-	accept_private(_metadata, self, 0, self->len, PROT_READ);
-}
-
-TEST_F_TIMEOUT(dmabuf_mmap, private_none, 120)
-{
-	accept_private(_metadata, self, 0, self->ps, PROT_NONE);
-	accept_private(_metadata, self, 0, self->len, PROT_NONE);
-}
-
-TEST_F_TIMEOUT(dmabuf_mmap, private_offset, 120)
-{
-	const size_t last = self->len - self->ps;
-	const size_t middle = middle_of(self);
-
-	accept_private(_metadata, self, 3 * self->ps, 2 * self->ps, PROT_READ);
-	accept_private(_metadata, self, middle, self->len - middle, PROT_READ);
-	accept_private(_metadata, self, last, self->ps, PROT_READ);
-	accept_private(_metadata, self, last, self->ps, PROT_NONE);
-}
+TEST_AREAS(private_read_only, accept_private, { 0, 1, PROT_READ },
+	   { 0, 16, PROT_READ }, { 0, END, PROT_READ })
+TEST_AREAS(private_none, accept_private, { 0, 1, PROT_NONE }, { 0, END, PROT_NONE })
+TEST_AREAS(private_offset, accept_private,
+	   { 3, 5, PROT_READ }, { MIDDLE, END, PROT_READ },
+	   { -1, END, PROT_READ }, { -1, END, PROT_NONE })
 
 /* Not by the way of a split, of a move or of a copy either */
 TEST_F_TIMEOUT(dmabuf_mmap, private_changed, 120)
 {
-	const size_t middle = middle_of(self);
-	const size_t after = middle + self->ps;
+	const size_t middle = place(self, MIDDLE);
+	const size_t after = place(self, MIDDLE + 1);
 	char *map = map_part(_metadata, self, 0, self->len, PROT_READ, MAP_PRIVATE);
-	char *to = reserve(_metadata, self->len);
 	pid_t pid;
 
 	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
@@ -775,69 +773,48 @@ TEST_F_TIMEOUT(dmabuf_mmap, private_changed, 120)
 	}
 	in_child(_metadata, pid);
 
-	ASSERT_EQ(to, mremap(map, self->len, self->len,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
-	check_private(_metadata, to, self->len, PROT_READ, self->map);
-	ASSERT_EQ(0, munmap(to + middle, self->ps));
-	check_private(_metadata, to, middle, PROT_READ, self->map);
-	check_private(_metadata, to + after, self->len - after, PROT_READ,
+	map = move(_metadata, map, self->len);
+	check_private(_metadata, map, self->len, PROT_READ, self->map);
+	ASSERT_EQ(0, munmap(map + middle, self->ps));
+	check_private(_metadata, map, middle, PROT_READ, self->map);
+	check_private(_metadata, map + after, self->len - after, PROT_READ,
 		      self->map + after);
-	ASSERT_EQ(0, mprotect(to + self->ps, self->ps, PROT_NONE));
-	check_private(_metadata, to + self->ps, self->ps, PROT_NONE,
+	ASSERT_EQ(0, mprotect(map + self->ps, self->ps, PROT_NONE));
+	check_private(_metadata, map + self->ps, self->ps, PROT_NONE,
 		      self->map + self->ps);
-	munmap(to, self->len);
 }
 
 /* The smallest buffer is one chunk: this is where private got through. */
 TEST_F(dmabuf_mmap, private_small_buffer)
 {
 	int err = exchange(self, self->ps, O_RDWR);
-	char *same, *map;
 
 	ASSERT_EQ(0, err)
 		TH_LOG("%s", self->buf.why);
-	refuse_private(_metadata, self, self->ps, RW);
-	same = map_part(_metadata, self, 0, self->ps, PROT_READ, MAP_SHARED);
-	map = map_part(_metadata, self, 0, self->ps, PROT_READ, MAP_PRIVATE);
-	check_private(_metadata, map, self->ps, PROT_READ, same);
-	munmap(map, self->ps);
-	munmap(same, self->ps);
+	refuse_private(_metadata, self, 0, self->ps, RW);
+	self->map = map_again(_metadata, self);
+	accept_private(_metadata, self, 0, self->ps, PROT_READ);
 }
 
 TEST_F_TIMEOUT(dmabuf_mmap, read_only_fd, 120)
 {
-	const int prots[] = { PROT_READ, PROT_NONE };
 	const size_t some = 2 * self->ps;
-	char *map, *private;
-	unsigned int i;
-	int err;
 
-	err = exchange(self, buf_size(), O_RDONLY);
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no read-only dma-buf: %s", self->buf.why);
-	ASSERT_EQ(0, err)
-		TH_LOG("%s", self->buf.why);
+	get_read_only(_metadata, self);
 	refuse_map(_metadata, self, 0, self->len, RW, MAP_SHARED, EACCES);
-	refuse_private(_metadata, self, self->ps, RW);
+	refuse_private(_metadata, self, 0, self->ps, RW);
 
-	map = map_part(_metadata, self, 0, self->len, PROT_READ, MAP_SHARED);
-	EXPECT_EQ(0, access_signal(map, false));
-	EXPECT_EQ(SIGSEGV, access_signal(map, true));
-	EXPECT_EQ(0, access_signal(map + self->len / 2, false));
-	refuse_write(_metadata, map, self->len);
-	refuse_all(_metadata, map, self->ps, false);
+	self->map = map_part(_metadata, self, 0, self->len, PROT_READ, MAP_SHARED);
+	EXPECT_EQ(0, access_signal(self->map, false));
+	EXPECT_EQ(SIGSEGV, access_signal(self->map, true));
+	EXPECT_EQ(0, access_signal(self->map + self->len / 2, false));
+	refuse_write(_metadata, self->map, self->len);
+	refuse_all(_metadata, self->map, self->ps, false);
 
-	for (i = 0; i < ARRAY_SIZE(prots); i++) {
-		private = map_part(_metadata, self, 0, self->len, prots[i],
-				   MAP_PRIVATE);
-		check_private(_metadata, private, self->len, prots[i], map);
-		munmap(private, self->len);
-		private = map_part(_metadata, self, some, some, prots[i],
-				   MAP_PRIVATE);
-		check_private(_metadata, private, some, prots[i], map + some);
-		munmap(private, some);
-	}
-	munmap(map, self->len);
+	accept_private(_metadata, self, 0, self->len, PROT_READ);
+	accept_private(_metadata, self, some, 2 * some, PROT_READ);
+	accept_private(_metadata, self, 0, self->len, PROT_NONE);
+	accept_private(_metadata, self, some, 2 * some, PROT_NONE);
 }
 
 TEST_F(dmabuf_mmap, beyond_end)
@@ -854,6 +831,14 @@ TEST_F(dmabuf_mmap, beyond_end)
  * Who asks for the pages in advance has them afterwards: real-time threads cannot
  * do with a fault.
  */
+
+static long long now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
 
 static long thread_faults(void)
 {
@@ -892,19 +877,12 @@ static bool is_eager(struct __test_metadata *_metadata, dmabuf_self *self)
 	return !faults;
 }
 
-/**
- * struct populate_way - a way to have the pages of a mapping in advance
- * @name:   identifier, as in the name of a test
- * @flags:  of mmap()
- * @write:  no way where the mapping is not writable
- * @advice: of madvise(); mm refuses it where there is no fault handler
- * @lock:   mlock() or the like
- */
+/* A way to have the pages of a mapping in advance; @name as in the name of a test */
 struct populate_way {
 	const char *name;
-	int flags;
-	bool write;
-	int advice;
+	int flags;		/* of mmap() */
+	bool write;		/* no way where the mapping is not writable */
+	int advice;		/* mm refuses it where there is no fault handler */
 	int (*lock)(const void *map, size_t len);
 };
 
@@ -922,15 +900,38 @@ static const struct populate_way populate_ways[] = {
 	{ "mlockall", .lock = lock_all },
 };
 
-static int populate(const struct populate_way *way, char *map, size_t len)
+/* mlock() has a limit for those who are not root. */
+static bool may_not_lock(int err)
+{
+	return (err == EPERM || err == ENOMEM || err == EAGAIN) && geteuid();
+}
+
+/*
+ * Maps, and has the pages in advance unless that is refused with error *@err. NULL:
+ * we may not, and the test is skipped.
+ */
+static char *map_populated(struct __test_metadata *_metadata, int fd, size_t len,
+			   const struct populate_way *way, int prot, int flags,
+			   int *err)
 {
 	int ret = 0;
+	char *map;
 
+	ASSERT_NE(NULL, way);
+	map = mmap(NULL, len, prot, flags | way->flags, fd, 0);
+	if (map == MAP_FAILED && way->flags == MAP_LOCKED && may_not_lock(errno))
+		SKIP(return NULL, "needs root or a higher limit, for %s", way->name);
+	ASSERT_NE(MAP_FAILED, map)
+		TH_LOG("%s, prot %d, flags %#x: %s", way->name, prot, flags,
+		       strerror(errno));
 	if (way->advice)
 		ret = madvise(map, len, way->advice);
 	else if (way->lock)
 		ret = way->lock(map, len);
-	return ret ? -errno : 0;
+	*err = ret ? errno : 0;
+	if (!way->advice && may_not_lock(*err))
+		SKIP(return NULL, "needs root or a higher limit, for %s", way->name);
+	return map;
 }
 
 static const struct populate_way *find_populate_way(const char *name)
@@ -943,39 +944,26 @@ static const struct populate_way *find_populate_way(const char *name)
 	return NULL;
 }
 
-/* mlock() has a limit for those who are not root. */
-static bool may_not_lock(int err)
-{
-	return (err == EPERM || err == ENOMEM || err == EAGAIN) && geteuid();
-}
-
 static void check_populate(struct __test_metadata *_metadata, dmabuf_self *self,
 			   const struct populate_way *way, int prot, int flags)
 {
 	bool write = prot & PROT_WRITE;
 	bool eager = is_eager(_metadata, self);
 	char *map;
-	int ret;
+	int err;
 
-	ASSERT_NE(NULL, way);
-	map = mmap(NULL, self->len, prot, flags | way->flags, self->buf.fd, 0);
-	if (map == MAP_FAILED && way->flags == MAP_LOCKED && may_not_lock(errno))
-		SKIP(return, "needs root or a higher limit, for %s", way->name);
-	ASSERT_NE(MAP_FAILED, map)
-		TH_LOG("%s, prot %d, flags %#x: %s", way->name, prot, flags,
-		       strerror(errno));
-	ret = populate(way, map, self->len);
-	if (!way->advice && may_not_lock(-ret))
-		SKIP(return, "needs root or a higher limit, for %s", way->name);
-
+	map = map_populated(_metadata, self->buf.fd, self->len, way, prot, flags,
+			    &err);
+	if (!map)
+		return;
 	if (way->write && !write) {
-		EXPECT_TRUE(ret == -EINVAL || ret == -EFAULT)
-			TH_LOG("%s, prot %d: %d", way->name, prot, ret);
+		EXPECT_TRUE(err == EINVAL || err == EFAULT)
+			TH_LOG("%s, prot %d: %s", way->name, prot, strerror(err));
 	} else {
-		if (!way->advice || !eager || ret != -EINVAL)
-			EXPECT_EQ(0, ret)
+		if (!way->advice || !eager || err != EINVAL)
+			EXPECT_EQ(0, err)
 				TH_LOG("%s, prot %d, flags %#x: %s", way->name,
-				       prot, flags, strerror(-ret));
+				       prot, flags, strerror(err));
 		EXPECT_EQ(0, faults_touching(map, self->len, self->ps, write))
 			TH_LOG("%s, prot %d, flags %#x", way->name, prot, flags);
 	}
@@ -990,25 +978,20 @@ static void check_populate(struct __test_metadata *_metadata, dmabuf_self *self,
 static void populate_ordinary(struct __test_metadata *_metadata, int fd, size_t len,
 			      const struct populate_way *way)
 {
+	const struct populate_way none = { };
 	const size_t ps = dmabuf_page_size();
 	char *map;
-	int ret;
+	int err;
 
-	ASSERT_NE(NULL, way);
-	map = mmap(NULL, len, RW, MAP_SHARED, fd, 0);
-	ASSERT_NE(MAP_FAILED, map);
+	map = map_populated(_metadata, fd, len, &none, RW, MAP_SHARED, &err);
 	EXPECT_LT(0, faults_touching(map, len, ps, true));
 	munmap(map, len);
 
-	map = mmap(NULL, len, RW, MAP_SHARED | way->flags, fd, 0);
-	ASSERT_NE(MAP_FAILED, map);
-	ret = populate(way, map, len);
-	if (may_not_lock(-ret))
-		SKIP(return, "needs root or a higher limit, for %s", way->name);
-	EXPECT_EQ(0, ret);
+	map = map_populated(_metadata, fd, len, way, RW, MAP_SHARED, &err);
+	if (!map)
+		return;
+	EXPECT_EQ(0, err);
 	EXPECT_EQ(0, faults_touching(map, len, ps, way->write));
-	munlockall();
-	munmap(map, len);
 }
 
 #define POPULATE(_name)							\
@@ -1071,29 +1054,25 @@ TEST_F(dmabuf_mmap, populate_and_lock)
 
 	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
 	refuse_all(_metadata, map, self->ps, true);
-	munmap(map, self->len);
 }
 
 /*
  * The right page, wherever a mapping starts and however it is cut
  */
 
-TEST_F(dmabuf_mmap, offset)
+static void check_part(struct __test_metadata *_metadata, dmabuf_self *self,
+		       size_t from, size_t to, int prot)
 {
-	const size_t pages = self->len / self->ps;
-	const size_t at[] = { 1, 2, 3, 7, 15, pages / 2, pages - 2, pages - 1 };
-	unsigned int i;
+	char *map = map_part(_metadata, self, from, to - from, prot, MAP_SHARED);
 
-	for (i = 0; i < ARRAY_SIZE(at); i++) {
-		size_t off = at[i] * self->ps;
-		size_t len = self->len - off;
-		char *map = map_part(_metadata, self, off, len, RW, MAP_SHARED);
-
-		EXPECT_EQ(0, wrong_pages(self, map, len, off))
-			TH_LOG("wrong pages in a mapping at page %zu", at[i]);
-		munmap(map, len);
-	}
+	EXPECT_EQ(0, wrong_pages(self, map, to - from, from))
+		TH_LOG("wrong pages in a mapping at page %zu", from / self->ps);
+	munmap(map, to - from);
 }
+
+TEST_AREAS(offset, check_part, { 1, END, RW }, { 2, END, RW }, { 3, END, RW },
+	   { 7, END, RW }, { 15, END, RW }, { MIDDLE, END, RW }, { -2, END, RW },
+	   { -1, END, RW })
 
 TEST_F(dmabuf_mmap, offset_write)
 {
@@ -1104,7 +1083,6 @@ TEST_F(dmabuf_mmap, offset_write)
 	memcpy(map + 64, text, sizeof(text));
 	EXPECT_STREQ(text, self->map + off + 64);
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
-	munmap(map, self->ps);
 }
 
 /* What is left where [@from, @to) was cut out of a mapping of all */
@@ -1117,8 +1095,8 @@ static void check_around(struct __test_metadata *_metadata, dmabuf_self *self,
 		TH_LOG("wrong pages above the cut at %zu", to);
 }
 
-static void cut_and_check(struct __test_metadata *_metadata,
-			  dmabuf_self *self, size_t from, size_t to)
+static void cut(struct __test_metadata *_metadata, dmabuf_self *self, size_t from,
+		size_t to, int prot)
 {
 	char *map = map_again(_metadata, self);
 
@@ -1129,51 +1107,32 @@ static void cut_and_check(struct __test_metadata *_metadata,
 	munmap(map, self->len);
 }
 
-TEST_F(dmabuf_mmap, munmap_head)
-{
-	cut_and_check(_metadata, self, 0, self->ps);
-	cut_and_check(_metadata, self, 0, 2 * self->ps);
-	cut_and_check(_metadata, self, 0, self->len - self->ps);
-}
-
-TEST_F(dmabuf_mmap, munmap_middle)
-{
-	size_t middle = middle_of(self);
-
-	cut_and_check(_metadata, self, self->ps, 2 * self->ps);
-	cut_and_check(_metadata, self, middle, middle + self->ps);
-	cut_and_check(_metadata, self, self->ps, self->len - self->ps);
-}
-
-TEST_F(dmabuf_mmap, munmap_tail)
-{
-	cut_and_check(_metadata, self, self->len - self->ps, self->len);
-	cut_and_check(_metadata, self, self->ps, self->len);
-}
+TEST_AREAS(munmap_head, cut, { 0, 1 }, { 0, 2 }, { 0, -1 })
+TEST_AREAS(munmap_middle, cut, { 1, 2 }, { MIDDLE, MIDDLE + 1 }, { 1, -1 })
+TEST_AREAS(munmap_tail, cut, { -1, END }, { 1, END })
 
 TEST_F(dmabuf_mmap, munmap_touched)
 {
-	size_t middle = middle_of(self);
+	size_t from = place(self, MIDDLE), to = place(self, MIDDLE + 1);
 
-	ASSERT_EQ(0, munmap(self->map + middle, self->ps));
-	check_around(_metadata, self, self->map, middle, middle + self->ps);
+	ASSERT_EQ(0, munmap(self->map + from, to - from));
+	check_around(_metadata, self, self->map, from, to);
 }
 
 TEST_F(dmabuf_mmap, fixed_over_middle)
 {
-	size_t at = middle_of(self);
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	size_t at = place(self, MIDDLE);
 	char *map = map_again(_metadata, self);
 	char *hole = map + at;
 
-	ASSERT_EQ(hole, mmap(hole, self->ps, RW, MAP_PRIVATE | MAP_ANONYMOUS |
-			     MAP_FIXED, -1, 0));
+	ASSERT_EQ(hole, mmap(hole, self->ps, RW, flags, -1, 0));
 	EXPECT_EQ(0, hole[0]);
 	check_around(_metadata, self, map, at, at + self->ps);
 	/* and the buffer's page back into its place */
 	ASSERT_EQ(hole, mmap(hole, self->ps, RW, MAP_SHARED | MAP_FIXED,
 			     self->buf.fd, at));
 	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
-	munmap(map, self->len);
 }
 
 TEST_F(dmabuf_mmap, mprotect)
@@ -1191,13 +1150,6 @@ TEST_F(dmabuf_mmap, mprotect)
 }
 
 #ifdef __aarch64__
-#ifndef PROT_MTE
-#define PROT_MTE	0x20
-#endif
-#ifndef HWCAP2_MTE
-#define HWCAP2_MTE	0x40000
-#endif
-
 /* Memory tags are for memory that the kernel hands out: a buffer may have none. */
 TEST_F(dmabuf_mmap, memory_tags)
 {
@@ -1215,7 +1167,7 @@ TEST_F(dmabuf_mmap, memory_tags)
 
 TEST_F(dmabuf_mmap, mprotect_middle)
 {
-	size_t at = middle_of(self);
+	size_t at = place(self, MIDDLE);
 	char *map = map_again(_metadata, self);
 
 	ASSERT_EQ(0, mprotect(map + at, self->ps, PROT_READ));
@@ -1226,7 +1178,6 @@ TEST_F(dmabuf_mmap, mprotect_middle)
 	ASSERT_EQ(0, mprotect(map + at, self->ps, RW));
 	EXPECT_EQ(0, access_signal(map + at, true));
 	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
-	munmap(map, self->len);
 }
 
 /* Large enough for huge entries, and cut in the middle of them */
@@ -1235,14 +1186,13 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_split, 120)
 	size_t at;
 	char *map;
 
-	if (!get_huge(_metadata, self))
-		SKIP(return, "no buffer of two huge pages: %s", self->buf.why);
+	get_huge(_metadata, self);
 	map = self->map;
 	ASSERT_EQ(0, dmabuf_check(map, self->len, 0));
 	TH_LOG("%zu KiB", self->len >> 10);
 
 	/* one page read-only in the middle of what may be one entry */
-	at = middle_of(self) + 5 * self->ps;
+	at = place(self, MIDDLE + 5);
 	ASSERT_EQ(0, mprotect(map + at, self->ps, PROT_READ));
 	EXPECT_EQ(SIGSEGV, access_signal(map + at, true));
 	EXPECT_EQ(0, dmabuf_check(map, self->len, 0));
@@ -1265,18 +1215,11 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_split, 120)
 /* No entry of a mapping that starts in the middle of one may be huge. */
 TEST_F_TIMEOUT(dmabuf_mmap, huge_offset, 120)
 {
-	size_t off, len;
-	char *odd;
+	size_t off;
 
-	if (!get_huge(_metadata, self))
-		SKIP(return, "no buffer of two huge pages: %s", self->buf.why);
-	for (off = self->ps; off < self->len; off = off * 8 + self->ps) {
-		len = self->len - off;
-		odd = map_part(_metadata, self, off, len, RW, MAP_SHARED);
-		EXPECT_EQ(0, wrong_pages(self, odd, len, off))
-			TH_LOG("mapping at page %zu", off / self->ps);
-		munmap(odd, len);
-	}
+	get_huge(_metadata, self);
+	for (off = self->ps; off < self->len; off = off * 8 + self->ps)
+		check_part(_metadata, self, off, self->len, RW);
 }
 
 /*
@@ -1287,31 +1230,19 @@ TEST_F_TIMEOUT(dmabuf_mmap, read_then_write, 120)
 {
 	char *map;
 
-	if (!get_huge(_metadata, self))
-		SKIP(return, "no buffer of two huge pages: %s", self->buf.why);
+	get_huge(_metadata, self);
 	map = map_aligned(_metadata, self);
 	ASSERT_EQ(0, dmabuf_check(map, self->len, 0));
 	EXPECT_EQ(0, faults_touching(map, self->len, self->ps, true));
 	dmabuf_fill(map, self->len, 17);
 	EXPECT_EQ(0, dmabuf_check(map, self->len, 17));
 	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 17));
-	munmap(map, self->len);
 }
 
-/* KiB of page tables that this process has, or -1 */
+/* KiB of page tables that this process has */
 static long page_tables(void)
 {
-	char line[128];
-	long kib = -1;
-	FILE *f;
-
-	f = fopen("/proc/self/status", "r");
-	if (!f)
-		return -1;
-	while (kib < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, "VmPTE: %ld kB", &kib);
-	fclose(f);
-	return kib;
+	return dmabuf_read_number("/proc/self/status", "VmPTE: %ld kB");
 }
 
 /*
@@ -1330,8 +1261,7 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_entries, 120)
 #if !defined(__x86_64__) && !defined(__aarch64__)
 	SKIP(return, "not known whether this architecture has CONFIG_ARCH_SUPPORTS_PMD_PFNMAP");
 #endif
-	if (!get_huge(_metadata, self))
-		SKIP(return, "no buffer of two huge pages: %s", self->buf.why);
+	get_huge(_metadata, self);
 	len = self->len & ~(pmd - 1);
 	/* so that nothing but the mapping needs tables afterwards */
 	page_tables();
@@ -1345,39 +1275,30 @@ TEST_F_TIMEOUT(dmabuf_mmap, huge_entries, 120)
 	EXPECT_GT((long)(len / pmd * self->ps / 2 + 2 * self->ps), tables)
 		TH_LOG("%ld bytes of page tables for %zu KiB", tables, len >> 10);
 	EXPECT_EQ(0, faults_touching(map, len, self->ps, true));
-	munmap(map, self->len);
 }
 
 TEST_F(dmabuf_mmap, mremap_move)
 {
 	char *map = map_again(_metadata, self);
-	char *to = reserve(_metadata, self->len);
+	char *to = move(_metadata, map, self->len);
 
-	ASSERT_EQ(to, mremap(map, self->len, self->len,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
 	EXPECT_EQ(0, wrong_pages(self, to, self->len, 0));
 	EXPECT_EQ(SIGSEGV, access_signal(map, false));
-	munmap(to, self->len);
 }
 
 TEST_F(dmabuf_mmap, mremap_move_part)
 {
-	size_t half = middle_of(self);
-	size_t len = self->len - half;
+	size_t half = place(self, MIDDLE);
 	char *map = map_again(_metadata, self);
-	char *to = reserve(_metadata, len);
+	char *to = move(_metadata, map + half, self->len - half);
 
-	ASSERT_EQ(to, mremap(map + half, len, len,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
 	EXPECT_EQ(0, wrong_pages(self, map, half, 0));
-	EXPECT_EQ(0, wrong_pages(self, to, len, half));
-	munmap(to, len);
-	munmap(map, half);
+	EXPECT_EQ(0, wrong_pages(self, to, self->len - half, half));
 }
 
 TEST_F(dmabuf_mmap, mremap_shrink)
 {
-	size_t half = middle_of(self);
+	size_t half = place(self, MIDDLE);
 
 	ASSERT_EQ(self->map, mremap(self->map, self->len, half, 0));
 	EXPECT_EQ(SIGSEGV, access_signal(self->map + half, false));
@@ -1394,7 +1315,6 @@ TEST_F(dmabuf_mmap, mremap_grow)
 				     MREMAP_MAYMOVE));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
-	munmap(map, self->ps);
 }
 
 /* Both would leave two mappings where the kernel made one. */
@@ -1470,23 +1390,16 @@ TEST_F(dmabuf_mmap, userfaultfd)
 		.range.start = (unsigned long)self->map,
 		.range.len = self->len,
 	};
-	const __u64 modes[] = {
-		UFFDIO_REGISTER_MODE_MISSING, UFFDIO_REGISTER_MODE_WP,
-		UFFDIO_REGISTER_MODE_MINOR,
-	};
-	unsigned int i;
-	int fd;
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 
-	fd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	if (fd < 0)
 		SKIP(return, "needs CONFIG_USERFAULTFD");
 	ASSERT_EQ(0, ioctl(fd, UFFDIO_API, &api));
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		reg.mode = modes[i];
+	for (reg.mode = UFFDIO_REGISTER_MODE_MISSING;
+	     reg.mode <= UFFDIO_REGISTER_MODE_MINOR; reg.mode <<= 1) {
 		EXPECT_EQ(-1, ioctl(fd, UFFDIO_REGISTER, &reg))
-			TH_LOG("userfaultfd took mode %llu", modes[i]);
+			TH_LOG("userfaultfd took mode %llu", reg.mode);
 	}
-	close(fd);
 }
 
 /*
@@ -1494,30 +1407,20 @@ TEST_F(dmabuf_mmap, userfaultfd)
  * may, since all other ways take the page.
  */
 
-static int open_mem(struct __test_metadata *_metadata)
-{
-	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-
-	ASSERT_LE(0, mem);
-	return mem;
-}
-
 /* All @len bytes at @at can be had, and are those of the fixture's mapping. */
 static void check_peek(struct __test_metadata *_metadata, dmabuf_self *self,
 		       const char *at, size_t off, size_t len)
 {
-	int mem = open_mem(_metadata);
 	char *bytes = malloc(len);
 	ssize_t n;
 
 	ASSERT_NE(NULL, bytes);
-	n = pread(mem, bytes, len, (unsigned long)at);
+	n = pread(self->mem, bytes, len, (unsigned long)at);
 	EXPECT_EQ((ssize_t)len, n)
 		TH_LOG("reading %zu bytes at %zu: %s", len, off,
 		       n < 0 ? strerror(errno) : "short");
 	EXPECT_EQ(0, memcmp(bytes, self->map + off, len));
 	free(bytes);
-	close(mem);
 }
 
 /* They can be written, and get to the fixture's mapping. */
@@ -1525,48 +1428,36 @@ static void check_poke(struct __test_metadata *_metadata, dmabuf_self *self,
 		       char *at, size_t off)
 {
 	static const char text[] = "written from behind, over the end of a page";
-	int mem = open_mem(_metadata);
 
 	EXPECT_EQ((ssize_t)sizeof(text),
-		  pwrite(mem, text, sizeof(text), (unsigned long)at));
+		  pwrite(self->mem, text, sizeof(text), (unsigned long)at));
 	EXPECT_EQ(0, memcmp(text, self->map + off, sizeof(text)));
 	EXPECT_EQ(0, memcmp(text, at, sizeof(text)));
-	close(mem);
 }
 
 /* As gup: FOLL_FORCE does not write to a shared mapping that is not writable. */
-static void refuse_poke(struct __test_metadata *_metadata, char *at)
+static void refuse_poke(struct __test_metadata *_metadata, dmabuf_self *self,
+			char *at)
 {
-	int mem = open_mem(_metadata);
 	const char *byte;
 	ssize_t n;
 
 	for (byte = "\x5a\xa5"; *byte; byte++) {
-		n = pwrite(mem, byte, 1, (unsigned long)at);
-		EXPECT_GT(1, n)
-			TH_LOG("a debugger wrote to a read-only mapping");
-		if (n < 0)
-			EXPECT_TRUE(errno == EIO || errno == EFAULT)
-				TH_LOG("%s", strerror(errno));
+		n = pwrite(self->mem, byte, 1, (unsigned long)at);
+		EXPECT_TRUE(!n || (n < 0 && (errno == EIO || errno == EFAULT)))
+			TH_LOG("writing to a read-only mapping: %s",
+			       n < 0 ? strerror(errno) : "done");
 	}
-	close(mem);
 }
 
 TEST_F(dmabuf_mmap, proc_mem_read)
 {
-	const size_t ps = self->ps;
-	const struct {
-		size_t off;
-		size_t len;
-	} peeks[] = {
-		{ 0, 8 }, { ps - 8, 16 }, { 5 * ps + 123, 3 * ps },
-		{ self->len - ps, ps },
-	};
-	unsigned int i;
+	const size_t ps = self->ps, last = self->len - ps, odd = 5 * ps + 123;
 
-	for (i = 0; i < ARRAY_SIZE(peeks); i++)
-		check_peek(_metadata, self, self->map + peeks[i].off,
-			   peeks[i].off, peeks[i].len);
+	check_peek(_metadata, self, self->map, 0, 8);
+	check_peek(_metadata, self, self->map + ps - 8, ps - 8, 16);
+	check_peek(_metadata, self, self->map + odd, odd, 3 * ps);
+	check_peek(_metadata, self, self->map + last, last, ps);
 }
 
 TEST_F(dmabuf_mmap, proc_mem_write)
@@ -1582,27 +1473,21 @@ TEST_F(dmabuf_mmap, proc_mem_write)
 TEST_F(dmabuf_mmap, proc_mem_write_read_only)
 {
 	char byte, *map;
-	int err;
 
-	err = exchange(self, buf_size(), O_RDONLY);
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no read-only dma-buf: %s", self->buf.why);
-	ASSERT_EQ(0, err)
-		TH_LOG("%s", self->buf.why);
+	get_read_only(_metadata, self);
 	map = map_part(_metadata, self, 0, self->len, PROT_READ, MAP_SHARED);
 
 	/* before there is an entry, and after */
-	refuse_poke(_metadata, map);
+	refuse_poke(_metadata, self, map);
 	byte = map[0];
-	refuse_poke(_metadata, map);
+	refuse_poke(_metadata, self, map);
 	asm volatile("" : : : "memory");
 	EXPECT_EQ(byte, map[0]);
 	munmap(map, self->len);
 
 	/* TTM lets a debugger write to a mapping without any permission */
 	map = map_part(_metadata, self, 0, self->len, PROT_NONE, MAP_SHARED);
-	refuse_poke(_metadata, map);
-	munmap(map, self->len);
+	refuse_poke(_metadata, self, map);
 }
 
 /* From the start of a mapping that is not the start of the buffer */
@@ -1612,7 +1497,6 @@ TEST_F(dmabuf_mmap, proc_mem_offset)
 	char *map = map_part(_metadata, self, off, self->len - off, RW, MAP_SHARED);
 
 	check_peek(_metadata, self, map + in, off + in, 64);
-	munmap(map, self->len - off);
 }
 
 static void poke_read_only(struct __test_metadata *_metadata, dmabuf_self *self,
@@ -1626,13 +1510,13 @@ static void poke_read_only(struct __test_metadata *_metadata, dmabuf_self *self,
 
 	map = map_part(_metadata, self, 0, self->len, PROT_READ, flags);
 	/* before there is an entry, and after */
-	refuse_poke(_metadata, map);
+	refuse_poke(_metadata, self, map);
 	EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
-	refuse_poke(_metadata, map);
-	refuse_poke(_metadata, map + self->len - 1);
+	refuse_poke(_metadata, self, map);
+	refuse_poke(_metadata, self, map + self->len - 1);
 	if (prot == PROT_NONE)
 		ASSERT_EQ(0, mprotect(map, self->len, PROT_NONE));
-	refuse_poke(_metadata, map + self->ps);
+	refuse_poke(_metadata, self, map + self->ps);
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 	/* reading is what debuggers may always do */
 	if (prot != PROT_NONE)
@@ -1655,14 +1539,13 @@ TEST_F(dmabuf_mmap, proc_mem_write_private)
 /* Pages that nobody has touched in this mapping */
 TEST_F(dmabuf_mmap, proc_mem_untouched)
 {
-	size_t off = middle_of(self) + self->ps - 32;
+	size_t off = place(self, MIDDLE + 1) - 32;
 	char *map = map_again(_metadata, self);
 
 	check_peek(_metadata, self, map + off, off, 64);
 	munmap(map, self->len);
 	map = map_again(_metadata, self);
 	check_poke(_metadata, self, map + off, off);
-	munmap(map, self->len);
 }
 
 /* Up to the end of a mapping and not a byte further */
@@ -1672,28 +1555,26 @@ TEST_F(dmabuf_mmap, proc_mem_end)
 	char *end = map + self->len;
 	char *last = self->map + self->len - 8;
 	unsigned long at = (unsigned long)end - 8;
-	int mem = open_mem(_metadata);
 	char bytes[64];
+	const ssize_t all = sizeof(bytes);
 
 	ASSERT_EQ(map, mmap(map, self->len, RW, MAP_SHARED | MAP_FIXED,
 			    self->buf.fd, 0));
 	ASSERT_EQ(0, munmap(end, self->ps));
-	EXPECT_EQ(8, pread(mem, bytes, sizeof(bytes), at));
+	EXPECT_EQ(8, pread(self->mem, bytes, all, at));
 	EXPECT_EQ(0, memcmp(bytes, last, 8));
 	memset(bytes, 0x77, sizeof(bytes));
-	EXPECT_EQ(8, pwrite(mem, bytes, sizeof(bytes), at));
+	EXPECT_EQ(8, pwrite(self->mem, bytes, all, at));
 	EXPECT_EQ(0, memcmp(bytes, last, 8));
 
 	/* other memory behind it is none of the buffer */
 	ASSERT_EQ(end, mmap(end, self->ps, RW, MAP_PRIVATE | MAP_ANONYMOUS |
 			    MAP_FIXED, -1, 0));
 	memset(bytes, 0x66, sizeof(bytes));
-	EXPECT_EQ((ssize_t)sizeof(bytes), pwrite(mem, bytes, sizeof(bytes), at));
+	EXPECT_EQ(all, pwrite(self->mem, bytes, all, at));
 	EXPECT_EQ(0, memcmp(bytes, last, 8));
-	EXPECT_EQ(0, memcmp(bytes, end, sizeof(bytes) - 8));
-	EXPECT_EQ((ssize_t)sizeof(bytes), pread(mem, bytes, sizeof(bytes), at));
-	munmap(map, self->len + self->ps);
-	close(mem);
+	EXPECT_EQ(0, memcmp(bytes, end, all - 8));
+	EXPECT_EQ(all, pread(self->mem, bytes, all, at));
 }
 
 #define PEEKS	16
@@ -1701,22 +1582,18 @@ TEST_F(dmabuf_mmap, proc_mem_end)
 /* CPU time of this thread that some peeks take, in ns: the best of several */
 static long long peek_time(int mem, const char *at)
 {
-	struct timespec from, to;
-	long long best = -1;
+	long long from, best = -1;
 	unsigned int i, k;
-	long long ns;
 	char bytes[8];
 
 	for (k = 0; k < 8; k++) {
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+		from = now(CLOCK_THREAD_CPUTIME_ID);
 		for (i = 0; i < PEEKS; i++)
 			if (pread(mem, bytes, sizeof(bytes), (unsigned long)at) < 0)
 				return -1;
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
-		ns = (to.tv_sec - from.tv_sec) * 1000000000LL +
-		     to.tv_nsec - from.tv_nsec;
-		if (best < 0 || ns < best)
-			best = ns;
+		from = now(CLOCK_THREAD_CPUTIME_ID) - from;
+		if (best < 0 || from < best)
+			best = from;
 	}
 	return best;
 }
@@ -1724,26 +1601,21 @@ static long long peek_time(int mem, const char *at)
 /* As long as of any other memory: the limit is for what maps 8192 pages first. */
 TEST_F_TIMEOUT(dmabuf_mmap, proc_mem_cost, 120)
 {
-	int mem = open_mem(_metadata);
 	long long one, other;
 	char *map, *page;
 
-	if (!get_large(_metadata, self, 32UL << 20, buf_size()))
-		SKIP(return, "no large buffer: %s", self->buf.why);
+	get_large(_metadata, self, 32UL << 20, buf_size());
 	map = map_part(_metadata, self, 0, self->len, PROT_READ, MAP_SHARED);
 	page = mmap(NULL, self->ps, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, page);
 	page[0] = 1;
-	one = peek_time(mem, map + self->len - self->ps);
-	other = peek_time(mem, page);
+	one = peek_time(self->mem, map + self->len - self->ps);
+	other = peek_time(self->mem, page);
 	ASSERT_LT(0, one);
 	ASSERT_LT(0, other);
 	EXPECT_GT(40 * other + 1000000, one)
 		TH_LOG("%d peeks into %zu KiB: %lld ns, %lld ns of ordinary memory",
 		       PEEKS, self->len >> 10, one, other);
-	munmap(page, self->ps);
-	munmap(map, self->len);
-	close(mem);
 }
 
 TEST_F(dmabuf_mmap, ptrace)
@@ -1776,59 +1648,28 @@ TEST_F(dmabuf_mmap, ptrace)
 
 #define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
 
-static bool put_line(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	if (!f)
-		return false;
-	fputs(text, f);
-	return !fclose(f);
-}
-
-/* Bytes that are nowhere in this program but where this function puts them */
-static void put_secret(char *at, const char *text)
-{
-	/* the compiler must not work them out */
-	asm volatile("" : "+r" (text));
-	for (; *text; text++)
-		*at++ = ~*text;
-}
-
-static bool has_secret(const char *core, size_t len, const char *text)
-{
-	char secret[64];
-
-	put_secret(secret, text);
-	return memmem(core, len, secret, strlen(text));
-}
-
-static const char in_buffer[] = "this is in the buffer, which is not dumped";
-static const char in_file[] = "this is in ordinary memory, which is dumped";
-
 static void dump_core(dmabuf_self *self)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	int fd = memfd_create("control", MFD_CLOEXEC);
-	char *control;
 
-	if (ftruncate(fd, self->ps))
-		_exit(1);
-	control = mmap(NULL, self->ps, RW, MAP_SHARED, fd, 0);
-	if (control == MAP_FAILED)
-		_exit(1);
 	setrlimit(RLIMIT_CORE, &unlimited);
 	prctl(PR_SET_DUMPABLE, 1);
 	/* everything that can be dumped at all */
-	if (!put_line("/proc/self/coredump_filter", "0x1ff"))
+	if (dmabuf_write_file("/proc/self/coredump_filter", "0x1ff"))
 		_exit(1);
-	put_secret(self->map + self->ps, in_buffer);
-	put_secret(control, in_file);
+	touch(self->map, self->len, self->ps, true);
 	signal(SIGABRT, SIG_DFL);
 	abort();
 }
 
-static void check_core(struct __test_metadata *_metadata, const char *path)
+/* Where two pages meet there are 16 bytes that no register and no stack holds. */
+static bool is_in_core(const char *core, size_t len, const char *pages)
+{
+	return memmem(core, len, pages + dmabuf_page_size() - 8, 16);
+}
+
+static void check_core(struct __test_metadata *_metadata, const char *path,
+		       const char *buffer, const char *ordinary)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -1839,37 +1680,40 @@ static void check_core(struct __test_metadata *_metadata, const char *path)
 	ASSERT_EQ(0, fstat(fd, &st));
 	core = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	ASSERT_NE(MAP_FAILED, core);
-	EXPECT_TRUE(has_secret(core, st.st_size, in_file))
+	EXPECT_TRUE(is_in_core(core, st.st_size, ordinary))
 		TH_LOG("ordinary memory is not in the core either");
-	EXPECT_FALSE(has_secret(core, st.st_size, in_buffer))
+	EXPECT_FALSE(is_in_core(core, st.st_size, buffer))
 		TH_LOG("the dma-buf is in the core");
-	munmap(core, st.st_size);
-	close(fd);
 }
 
 TEST_F(dmabuf_mmap, core_dump)
 {
+	int memfd = memfd_create("ordinary", MFD_CLOEXEC);
 	char pattern[256] = "";
-	char path[64];
+	char path[64], *ordinary;
 	int fd, status;
 	pid_t pid;
+
+	ASSERT_EQ(0, ftruncate(memfd, 2 * self->ps));
+	ordinary = mmap(NULL, 2 * self->ps, RW, MAP_SHARED, memfd, 0);
+	ASSERT_NE(MAP_FAILED, ordinary);
+	dmabuf_fill(ordinary, 2 * self->ps, 1 << 20);
 
 	fd = open(CORE_PATTERN, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		SKIP(return, "needs CONFIG_COREDUMP");
 	ASSERT_LE(0, read(fd, pattern, sizeof(pattern) - 1));
-	close(fd);
 	snprintf(path, sizeof(path), "/tmp/dmabuf-mmap-%d.core", getpid());
-	if (!put_line(CORE_PATTERN, path))
+	if (dmabuf_write_file(CORE_PATTERN, path))
 		SKIP(return, "needs root, to set " CORE_PATTERN);
 	pid = fork();
 	if (!pid)
 		dump_core(self);
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
-	put_line(CORE_PATTERN, pattern);
+	dmabuf_write_file(CORE_PATTERN, pattern);
 	EXPECT_TRUE(WIFSIGNALED(status) && WCOREDUMP(status))
 		TH_LOG("the child left no core");
-	check_core(_metadata, path);
+	check_core(_metadata, path, self->map, ordinary);
 	unlink(path);
 }
 
@@ -1880,9 +1724,8 @@ TEST_F(dmabuf_mmap, core_dump)
 TEST_F(dmabuf_mmap, fork)
 {
 	char *fresh = map_again(_metadata, self);
-	pid_t pid;
+	pid_t pid = fork();
 
-	pid = fork();
 	if (!pid) {
 		EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 		EXPECT_EQ(0, wrong_pages(self, fresh, self->len, 0));
@@ -1900,7 +1743,6 @@ TEST_F(dmabuf_mmap, fork)
 		_exit(0);
 	}
 	in_child(_metadata, pid);
-	munmap(fresh, self->len);
 }
 
 /* Sends @fd to the other end of a socket, or receives one if that is -1. */
@@ -1940,27 +1782,19 @@ TEST_F(dmabuf_mmap, pass_fd)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 	pid = fork();
 	if (!pid) {
-		char *map;
-		int fd;
-
 		munmap(self->map, self->len);
 		dmabuf_put(&self->buf);
-		fd = send_or_receive(pair[1], -1);
-		EXPECT_LE(0, fd);
-		map = mmap(NULL, self->len, RW, MAP_SHARED, fd, 0);
-		EXPECT_NE(MAP_FAILED, map);
-		if (map == MAP_FAILED)
-			_exit(1);
-		EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
-		dmabuf_fill(map, self->len, 33);
-		refuse_all(_metadata, map, self->ps, true);
+		self->buf.fd = send_or_receive(pair[1], -1);
+		ASSERT_LE(0, self->buf.fd);
+		self->map = map_again(_metadata, self);
+		EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
+		dmabuf_fill(self->map, self->len, 33);
+		refuse_all(_metadata, self->map, self->ps, true);
 		_exit(0);
 	}
 	EXPECT_EQ(0, send_or_receive(pair[0], self->buf.fd));
 	in_child(_metadata, pid);
 	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 33));
-	close(pair[0]);
-	close(pair[1]);
 }
 
 /* Instead of V4L2_MEMORY_USERPTR: the device takes the buffer itself. */
@@ -1984,7 +1818,6 @@ TEST_F(dmabuf_mmap, v4l2_dmabuf)
 	if (!ret)
 		EXPECT_NE(0, memcmp(before, self->map, some));
 	refuse_all(_metadata, self->map, self->ps, true);
-	free(before);
 }
 
 /* A child that outlives the parent's mapping and fd has the buffer still. */
@@ -2013,17 +1846,12 @@ TEST_F(dmabuf_mmap, fork_outlives_parent)
 TEST_F(dmabuf_mmap, exec)
 {
 	char *const argv[] = { "dmabuf-mmap", "-h", NULL };
+	pid_t pid = fork();
 	int status;
-	pid_t pid;
 
-	pid = fork();
 	if (!pid) {
-		int null = open("/dev/null", O_WRONLY);
-
-		if (null >= 0) {
-			dup2(null, STDOUT_FILENO);
-			dup2(null, STDERR_FILENO);
-		}
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
 		execv("/proc/self/exe", argv);
 		_exit(1);
 	}
@@ -2038,8 +1866,8 @@ TEST_F(dmabuf_mmap, exec)
 struct toucher {
 	pthread_t thread;
 	pthread_barrier_t *start;
-	dmabuf_self *self;
 	char *map;
+	size_t pages;
 	unsigned int nr;
 	unsigned long wrong;
 };
@@ -2047,16 +1875,15 @@ struct toucher {
 /* Every thread goes through all pages, from a place of its own. */
 static void *touch_all(void *arg)
 {
+	const size_t ps = dmabuf_page_size();
 	struct toucher *me = arg;
-	size_t ps = me->self->ps;
-	size_t pages = me->self->len / ps;
 	size_t i, page;
 
 	pthread_barrier_wait(me->start);
-	for (i = 0; i < pages; i++) {
-		page = (i + me->nr * pages / NR_THREADS) % pages;
+	for (i = 0; i < me->pages; i++) {
+		page = (i + me->nr * me->pages / NR_THREADS) % me->pages;
 		if (me->nr & 1)
-			page = pages - 1 - page;
+			page = me->pages - 1 - page;
 		me->wrong += dmabuf_check(me->map + page * ps, ps, page);
 	}
 	return NULL;
@@ -2066,8 +1893,8 @@ static void *touch_all(void *arg)
 static void touch_by_threads(struct __test_metadata *_metadata,
 			     dmabuf_self *self, bool protect)
 {
-	struct toucher threads[NR_THREADS];
 	char *map = map_again(_metadata, self);
+	struct toucher threads[NR_THREADS];
 	pthread_barrier_t start;
 	unsigned int i, round;
 	size_t at;
@@ -2075,7 +1902,8 @@ static void touch_by_threads(struct __test_metadata *_metadata,
 	pthread_barrier_init(&start, NULL, NR_THREADS + 1);
 	for (i = 0; i < NR_THREADS; i++) {
 		threads[i] = (struct toucher){
-			.start = &start, .self = self, .map = map, .nr = i,
+			.start = &start, .map = map,
+			.pages = self->len / self->ps, .nr = i,
 		};
 		ASSERT_EQ(0, pthread_create(&threads[i].thread, NULL, touch_all,
 					    &threads[i]));
@@ -2173,10 +2001,9 @@ static void *run_racer(void *arg)
 /* A round: nothing is mapped, all of them touch it, and the setting changes. */
 static void lead_race(struct race *race, unsigned int racers)
 {
-	struct timespec from, now;
+	long long end = now(CLOCK_MONOTONIC) + RACE_SECONDS * 1000000000LL;
 	unsigned int round = 1;
 
-	clock_gettime(CLOCK_MONOTONIC, &from);
 	do {
 		if (mmap(race->map, race->len, RW,
 			 MAP_SHARED | MAP_FIXED, race->fd, 0) != race->map)
@@ -2189,8 +2016,7 @@ static void lead_race(struct race *race, unsigned int racers)
 		race_once(race, round);
 		while (__atomic_load_n(&race->done, __ATOMIC_ACQUIRE) < racers)
 			sched_yield();
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec < from.tv_sec + RACE_SECONDS && !race->err);
+	} while (now(CLOCK_MONOTONIC) < end && !race->err);
 	__atomic_store_n(&race->round, 0, __ATOMIC_RELEASE);
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 }
@@ -2241,8 +2067,7 @@ TEST_F_TIMEOUT(dmabuf_mmap, threads_thp, 120)
 		SKIP(return, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 	if (is_eager(_metadata, self))
 		SKIP(return, "there are no faults");
-	if (!get_huge(_metadata, self))
-		SKIP(return, "no buffer of two huge pages: %s", self->buf.why);
+	get_huge(_metadata, self);
 	race.fd = self->buf.fd;
 	race.len = 2 * dmabuf_pmd_size();
 	race.map = self->map;
@@ -2263,7 +2088,6 @@ TEST_F_TIMEOUT(dmabuf_mmap, threads_thp, 120)
 	EXPECT_EQ(0, race.err)
 		TH_LOG("%s", strerror(race.err));
 	EXPECT_EQ(0, dmabuf_check(race.map, race.len, 0));
-	close(log);
 }
 
 /*
@@ -2284,27 +2108,23 @@ TEST_F(memfd_control, kvm)
 /* In a page that the host has never touched, in one that it has read or written */
 TEST_F(dmabuf_mmap, kvm)
 {
-	size_t off = middle_of(self);
+	size_t off = place(self, MIDDLE);
 	char *same = self->map + off;
-	int read_first, ret;
 	char *map;
+	int i, ret;
 
 	ret = dmabuf_run_kvm(same, same, false);
 	if (ret == ROUTE_MISSING)
 		SKIP(return, "no /dev/kvm, or another architecture");
 	if (ret == -EINVAL && !dmabuf_kvm_takes_cached_pfns())
 		SKIP(return, "cached, which takes a CPU with FEAT_S2FWB and CTR_EL0.DIC");
-	for (read_first = 0; read_first < 2; read_first++) {
+	for (i = 0; i < 4; i++) {
 		map = map_again(_metadata, self);
-		EXPECT_EQ(0, dmabuf_run_kvm(map + off, same, read_first));
+		if (i & 2)
+			touch(map, self->len, self->ps, false);
+		EXPECT_EQ(0, dmabuf_run_kvm(map + off, same, i & 1));
 		munmap(map, self->len);
-
-		map = map_again(_metadata, self);
-		touch(map, self->len, self->ps, false);
-		EXPECT_EQ(0, dmabuf_run_kvm(map + off, same, read_first));
-		munmap(map, self->len);
-
-		EXPECT_EQ(0, dmabuf_run_kvm(same, same, read_first));
+		EXPECT_EQ(0, dmabuf_run_kvm(same, same, i & 1));
 	}
 	refuse_all(_metadata, same, self->ps, true);
 }
@@ -2331,15 +2151,23 @@ static int is_listed(ino_t ino)
 	return found;
 }
 
-TEST_F(dmabuf_mmap, outlives_fd)
+/* The inode of the buffer, which is listed as long as we use it */
+static ino_t get_inode(struct __test_metadata *_metadata, dmabuf_self *self)
 {
 	struct stat st;
 
 	if (self->exp->foreign)
-		SKIP(return, "somebody else has the buffer as well");
+		SKIP(_exit(0), "somebody else has the buffer as well");
 	ASSERT_EQ(0, fstat(self->buf.fd, &st));
 	if (is_listed(st.st_ino) < 0)
-		SKIP(return, "needs " DMABUF_BUFINFO);
+		SKIP(_exit(0), "needs " DMABUF_BUFINFO);
+	return st.st_ino;
+}
+
+TEST_F(dmabuf_mmap, outlives_fd)
+{
+	ino_t ino = get_inode(_metadata, self);
+
 	dmabuf_put(&self->buf);
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 	dmabuf_fill(self->map, self->len, 11);
@@ -2347,25 +2175,20 @@ TEST_F(dmabuf_mmap, outlives_fd)
 	refuse_all(_metadata, self->map, self->ps, true);
 
 	/* the mapping alone keeps the buffer: half of it as well as all */
-	EXPECT_EQ(1, is_listed(st.st_ino));
-	munmap(self->map, middle_of(self));
-	EXPECT_EQ(1, is_listed(st.st_ino));
+	EXPECT_EQ(1, is_listed(ino));
+	munmap(self->map, place(self, MIDDLE));
+	EXPECT_EQ(1, is_listed(ino));
 	munmap(self->map, self->len);
-	EXPECT_EQ(0, is_listed(st.st_ino))
+	EXPECT_EQ(0, is_listed(ino))
 		TH_LOG("the buffer outlived its last mapping");
 }
 
 /* A mapping that was refused must not keep the buffer, or drop it twice. */
 TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 {
-	struct stat st;
+	ino_t ino = get_inode(_metadata, self);
 	unsigned int i;
 
-	if (self->exp->foreign)
-		SKIP(return, "somebody else has the buffer as well");
-	ASSERT_EQ(0, fstat(self->buf.fd, &st));
-	if (is_listed(st.st_ino) < 0)
-		SKIP(return, "needs " DMABUF_BUFINFO);
 	for (i = 0; i < 16; i++) {
 		mmap(NULL, self->len, RW, MAP_PRIVATE, self->buf.fd, 0);
 		mmap(NULL, self->len + self->ps, PROT_READ, MAP_SHARED,
@@ -2376,10 +2199,10 @@ TEST_F(dmabuf_mmap, refused_mapping_leaks_nothing)
 	}
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 	munmap(self->map, self->len);
-	EXPECT_EQ(1, is_listed(st.st_ino));
+	EXPECT_EQ(1, is_listed(ino));
 	dmabuf_put(&self->buf);
 	/* where private mappings are let through they are still there */
-	EXPECT_EQ(0, is_listed(st.st_ino))
+	EXPECT_EQ(0, is_listed(ino))
 		TH_LOG("the buffer outlived its last user");
 }
 
@@ -2402,24 +2225,12 @@ FIXTURE_VARIANT(v4l2_node)
 	const char *exporter;
 };
 
-VARIANT(v4l2_node, vim2m);
-VARIANT(v4l2_node, vivid_vmalloc);
-VARIANT(v4l2_node, vimc);
-VARIANT(v4l2_node, vicodec);
-VARIANT(v4l2_node, visl);
+VARIANT(v4l2_node, vim2m); VARIANT(v4l2_node, vivid_vmalloc);
+VARIANT(v4l2_node, vimc); VARIANT(v4l2_node, vicodec); VARIANT(v4l2_node, visl);
 
 FIXTURE_SETUP(v4l2_node)
 {
-	const struct dmabuf_exporter *exp = dmabuf_exporter_find(variant->exporter);
-	int err;
-
-	ASSERT_NE(NULL, exp);
-	err = dmabuf_get(exp, buf_size(), O_RDWR, &self->buf);
-	if (err == -ENODEV)
-		SKIP(return, "%s (needs %s)", self->buf.why, exp->needs);
-	ASSERT_EQ(0, err)
-		TH_LOG("%s", self->buf.why);
-
+	get_buffer(_metadata, variant->exporter, &self->buf);
 	self->map = dmabuf_map_node(&self->buf, &self->len);
 	ASSERT_NE(MAP_FAILED, self->map)
 		TH_LOG("mmap of the node: %s", strerror(errno));
@@ -2468,7 +2279,6 @@ TEST_F(v4l2_node, same_memory)
 	dmabuf_fill(map, self->some, 3);
 	EXPECT_EQ(0, dmabuf_check(self->map, self->some, 3));
 	refuse_all(_metadata, map, self->some, true);
-	munmap(map, self->buf.size);
 }
 
 /*
@@ -2481,7 +2291,7 @@ FIXTURE(drm_node)
 	struct dmabuf buf;
 	size_t ps;
 	size_t len;
-	char *map;		/* the dma-buf, filled by dmabuf_fill() */
+	char *map;		/* the dma-buf, by map_buffer() */
 	char *node;		/* the same through the node */
 	bool pfns;		/* the node's is a pfn mapping */
 };
@@ -2491,31 +2301,14 @@ FIXTURE_VARIANT(drm_node)
 	const char *exporter;
 };
 
-VARIANT(drm_node, vgem);
-VARIANT(drm_node, vkms);
-VARIANT(drm_node, virtio_gpu);
-VARIANT(drm_node, bochs);
-VARIANT(drm_node, cirrus);
-VARIANT(drm_node, qxl);
+VARIANT(drm_node, vgem); VARIANT(drm_node, vkms); VARIANT(drm_node, virtio_gpu);
+VARIANT(drm_node, bochs); VARIANT(drm_node, cirrus); VARIANT(drm_node, qxl);
 
 FIXTURE_SETUP(drm_node)
 {
-	const struct dmabuf_exporter *exp = dmabuf_exporter_find(variant->exporter);
-	int err;
-
-	ASSERT_NE(NULL, exp);
-	err = dmabuf_get(exp, buf_size(), O_RDWR, &self->buf);
-	if (err == -ENODEV)
-		SKIP(return, "%s (needs %s)", self->buf.why, exp->needs);
-	ASSERT_EQ(0, err)
-		TH_LOG("%s", self->buf.why);
+	get_buffer(_metadata, variant->exporter, &self->buf);
 	self->ps = dmabuf_page_size();
-	self->len = self->buf.size & ~(self->ps - 1);
-	self->map = dmabuf_map(&self->buf, RW, MAP_SHARED);
-	ASSERT_NE(MAP_FAILED, self->map)
-		TH_LOG("mmap of the dma-buf: %s", strerror(errno));
-	dmabuf_fill(self->map, self->len, 0);
-
+	self->map = map_buffer(_metadata, &self->buf, &self->len);
 	self->node = dmabuf_map_drm_node(&self->buf, RW, MAP_SHARED);
 	ASSERT_NE(MAP_FAILED, self->node)
 		TH_LOG("mmap of the node: %s", strerror(errno));
@@ -2578,7 +2371,7 @@ TEST_F_TIMEOUT(drm_node, private_copied_from, 120)
 		map = dmabuf_map_drm_node(&self->buf, PROT_READ, MAP_PRIVATE);
 		ASSERT_NE(MAP_FAILED, map)
 			TH_LOG("private mapping of the node: %s", strerror(errno));
-		copy_from(_metadata, i, map, self->map, self->len);
+		copy_spans(_metadata, i, true, map, self->map, self->len);
 		munmap(map, self->len);
 	}
 }
@@ -2629,8 +2422,7 @@ FIXTURE_SETUP(udmabuf_memfd)
 		SKIP(return, "%s (needs CONFIG_UDMABUF)", self->buf.why);
 	ASSERT_EQ(0, err)
 		TH_LOG("%s", self->buf.why);
-	self->pages = mmap(NULL, self->len, RW, MAP_SHARED,
-			   self->memfd, 0);
+	self->pages = mmap(NULL, self->len, RW, MAP_SHARED, self->memfd, 0);
 	ASSERT_NE(MAP_FAILED, self->pages);
 	self->map = dmabuf_map(&self->buf, RW, MAP_SHARED);
 	ASSERT_NE(MAP_FAILED, self->map);
@@ -2662,8 +2454,7 @@ TEST_F(udmabuf_memfd, direct_io)
 
 	if (fd < 0)
 		SKIP(return, "needs CONFIG_BLK_DEV_LOOP, or a disk's filesystem here");
-	other = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		     -1, 0);
+	other = mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, other);
 	EXPECT_EQ(0, dmabuf_check(self->map, len, 0));
 
@@ -2681,8 +2472,6 @@ TEST_F(udmabuf_memfd, direct_io)
 	ASSERT_EQ(len, pread(fd, other, len, 0));
 	EXPECT_EQ(0, dmabuf_check(other, len, 200));
 	EXPECT_EQ(0, dmabuf_check(self->map, len, 200));
-	munmap(other, len);
-	close(fd);
 }
 
 /* Every route, in turn: open on the file, closed on the dma-buf */
@@ -2750,17 +2539,24 @@ static bool has_test(const char *prefix, const char *name)
 /* Nothing that the tables have is left out here. */
 TEST(complete)
 {
+	const char *name;
 	unsigned int i;
 
-	for (i = 0; i < nr_dmabuf_exporters; i++)
-		EXPECT_TRUE(has_variant(dmabuf_exporters[i].name))
-			TH_LOG("no EXPORTER(%s)", dmabuf_exporters[i].name);
-	for (i = 0; i < nr_gup_routes; i++)
-		EXPECT_TRUE(has_test("refuses_", gup_routes[i].name))
-			TH_LOG("no ROUTE(%s)", gup_routes[i].name);
-	for (i = 0; i < ARRAY_SIZE(populate_ways); i++)
-		EXPECT_TRUE(has_test("populated_by_", populate_ways[i].name))
-			TH_LOG("no POPULATE() of way %u", i);
+	for (i = 0; i < nr_dmabuf_exporters; i++) {
+		name = dmabuf_exporters[i].name;
+		EXPECT_TRUE(has_variant(name))
+			TH_LOG("no EXPORTER(%s)", name);
+	}
+	for (i = 0; i < nr_gup_routes; i++) {
+		name = gup_routes[i].name;
+		EXPECT_TRUE(has_test("refuses_", name))
+			TH_LOG("no ROUTE(%s)", name);
+	}
+	for (i = 0; i < ARRAY_SIZE(populate_ways); i++) {
+		name = populate_ways[i].name;
+		EXPECT_TRUE(has_test("populated_by_", name))
+			TH_LOG("no POPULATE(%s)", name);
+	}
 }
 
 TEST_HARNESS_MAIN

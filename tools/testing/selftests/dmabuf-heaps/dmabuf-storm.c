@@ -40,6 +40,7 @@
 #define MAX_WORKERS	64
 /* A buffer may be larger, nobody looks at the rest then. */
 #define MAX_PAGES	8192
+#define FEW_PAGES	32
 /* For so long all threads of a process are mostly at one exporter. */
 #define PHASE		1024
 #define RACES		128	/* at the begin of each phase */
@@ -297,13 +298,18 @@ static bool reserve(struct window *w)
 	return w->area != MAP_FAILED;
 }
 
-/* Where page @pgoff of a buffer can be in a huge entry; @off pages beside that */
+/*
+ * Where page @pgoff of a buffer can be in a huge entry; @off pages beside that. A
+ * buffer without huge entries lies across two page tables.
+ */
 static char *place(const struct window *w, unsigned long pgoff, unsigned long off)
 {
 	const size_t pmd = dmabuf_pmd_size();
 	const size_t ps = dmabuf_page_size();
 	unsigned long base = ((unsigned long)w->area + pmd - 1) & ~(pmd - 1);
 
+	if (!w->source->exp->huge)
+		base += pmd - FEW_PAGES / 2 * ps;
 	return (char *)base + ((pgoff + off) * ps & (pmd - 1));
 }
 
@@ -660,9 +666,12 @@ static unsigned long slot_pages(const struct dmabuf *buf)
 	return nr < MAX_PAGES ? nr : MAX_PAGES;
 }
 
-static size_t wanted_size(void)
+/* A page more is a page more to map, and to check, in most of what is done. */
+static size_t wanted_size(const struct dmabuf_exporter *exp)
 {
-	return dmabuf_pmd_size() + 16 * dmabuf_page_size();
+	const size_t ps = dmabuf_page_size();
+
+	return exp->huge ? dmabuf_pmd_size() + 16 * ps : FEW_PAGES * ps;
 }
 
 /* A buffer whose pages have stamps that no other buffer has; 0 or -errno */
@@ -671,7 +680,7 @@ static int get_buffer(struct source *s, struct slot *slot)
 	void *map;
 	int err;
 
-	err = dmabuf_get(s->exp, wanted_size(), O_RDWR, &slot->buf);
+	err = dmabuf_get(s->exp, wanted_size(s->exp), O_RDWR, &slot->buf);
 	if (err)
 		return err;
 	/* some devices have one user at a time */
@@ -902,7 +911,7 @@ static void wait_for_round(const unsigned int *what, unsigned int round)
 	unsigned int tries = 0;
 
 	while (__atomic_load_n(what, __ATOMIC_ACQUIRE) != round)
-		if (!(++tries & 0xfff))
+		if (!(++tries & 0xff))
 			sched_yield();
 }
 
