@@ -353,7 +353,7 @@ static const struct file_operations importer_fops = {
 	.mmap = importer_mmap,
 };
 
-/* The same, to be mapped in some way. */
+/* A new buffer, and the file by which @path maps it */
 struct test_buf *test_buf_import(struct kunit *test,
 				 const struct test_exporter *exp,
 				 enum test_path path)

@@ -188,7 +188,7 @@ static void test_lookup(struct kunit *test)
 /* As long as can be: as many ranges as the buffer was made of. */
 static void test_lookup_merged(struct kunit *test)
 {
-	static const struct test_exporter *exps[] = { &exp_table, &exp_pages };
+	static const struct test_exporter * const exps[] = { &exp_table, &exp_pages };
 
 	for (int i = 0; i < ARRAY_SIZE(exps); i++) {
 		struct test_buf *buf = test_buf_create(test, exps[i]);

@@ -444,7 +444,7 @@ static void pt_fork_zap_huge(struct kunit *test)
 	init_completion(&f.start);
 	init_completion(&f.done);
 	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current, cpumask_of(cpu)));
-	task = kthread_run_on_cpu(pt_fork_thread, &f, other, "pfnmap_kunit");
+	task = kthread_run_on_cpu(pt_fork_thread, &f, other, "pfnmap_kunit/%u");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	/* Let it get to wait_for_completion(). */
 	msleep(50);
@@ -737,6 +737,9 @@ static void pt_insert_pfns(struct kunit *test)
 			     PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED);
 		addr = map + PMD_SIZE - 3 * PAGE_SIZE;
 
+		PT_EXPECT_FAULT(test, pt_insert_pfn(addr - PAGE_SIZE, t->pfns[2]),
+				VM_FAULT_NOPAGE);
+		pt_expect_pte(test, addr - PAGE_SIZE, t->pfns[2], write);
 		/* Is there already, and stays. */
 		PT_EXPECT_FAULT(test, pt_insert(map, addr + PAGE_SIZE, t->pfns + 30, 1),
 				VM_FAULT_NOPAGE);
@@ -744,18 +747,23 @@ static void pt_insert_pfns(struct kunit *test)
 		for (unsigned int i = 0; i < nr; i++)
 			pt_expect_pte(test, addr + i * PAGE_SIZE,
 				      i == 1 ? t->pfns[30] : pfns[i], write);
-		KUNIT_EXPECT_EQ(test, nr, pt_count_present(addr - 4 * PAGE_SIZE, nr + 8));
+		KUNIT_EXPECT_EQ(test, nr + 1,
+				pt_count_present(addr - 4 * PAGE_SIZE, nr + 8));
 	}
 
 	/* As vmwgfx, which finds in the entries what was written to. */
-	addr = pt_map(test, &pt_ops_mkwrite, PAGE_SIZE, PT_RW, MAP_SHARED);
+	addr = pt_map(test, &pt_ops_mkwrite, 2 * PAGE_SIZE, PT_RW, MAP_SHARED);
 	mmap_write_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 	mmap_write_unlock(current->mm);
 	PT_EXPECT_FAULT(test, pt_insert(addr, addr, t->pfns, 1), VM_FAULT_NOPAGE);
-	KUNIT_EXPECT_TRUE(test, pte_write(pt_pte(addr)));
-	KUNIT_EXPECT_FALSE(test, pte_dirty(pt_pte(addr)));
+	PT_EXPECT_FAULT(test, pt_insert_pfn(addr + PAGE_SIZE, t->pfns[1]),
+			VM_FAULT_NOPAGE);
+	for (int i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, pte_write(pt_pte(addr + i * PAGE_SIZE)));
+		KUNIT_EXPECT_FALSE(test, pte_dirty(pt_pte(addr + i * PAGE_SIZE)));
+	}
 }
 
 #ifdef CONFIG_X86_PAT
