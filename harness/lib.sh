@@ -145,6 +145,15 @@ log_errors() {
 	echo "${_errors:-$(tail -n 8 "$1")}" >&2
 }
 
+# lost_symbols DIR FRAGMENT...: what these ask for and DIR/.config does not have, unless one says that it is not
+# set: that is what a base does not have
+lost_symbols() {
+	_dir=$1
+	shift
+	cat "$@" | sed -n 's/^# \(CONFIG_[A-Z0-9_]*\) is not set$/\1=/p' >"$_dir/absent"
+	cat "$@" | grep '^CONFIG_' | grep -vxFf "$_dir/.config" | grep -vFf "$_dir/absent" | tr '\n' ' ' || :
+}
+
 # warnings_of TREE <LOG: the warnings of a build, without line numbers, so that moved code is not new
 warnings_of() {
 	sed -n -e "s|$1/||g" -e 's/^\(\.\.\/\)*//' \
