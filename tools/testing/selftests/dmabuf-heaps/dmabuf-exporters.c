@@ -57,6 +57,13 @@ size_t dmabuf_pmd_size(void)
 	return size;
 }
 
+size_t dmabuf_least_size(const struct dmabuf_exporter *exp)
+{
+	const size_t ps = dmabuf_page_size();
+
+	return exp->huge ? dmabuf_pmd_size() + 16 * ps : DMABUF_FEW_PAGES * ps;
+}
+
 /* What memfd_create() takes if it is not told a size, or 0 */
 static size_t hugetlb_size(void)
 {

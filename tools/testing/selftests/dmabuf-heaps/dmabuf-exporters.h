@@ -118,6 +118,12 @@ size_t dmabuf_page_size(void);
 /* Bytes that one huge entry maps; at most DMABUF_PMD_MAX */
 size_t dmabuf_pmd_size(void);
 #define DMABUF_PMD_MAX	(32UL << 20)
+/*
+ * Room for a huge entry and some more pages where the exporter can have one, and
+ * DMABUF_FEW_PAGES elsewhere: each page more is one more to map and to check.
+ */
+size_t dmabuf_least_size(const struct dmabuf_exporter *exp);
+#define DMABUF_FEW_PAGES	32
 
 /* What a route found. Negative: the kernel refused with that error. */
 #define ROUTE_OPEN	0	/* the kernel took the pages */

@@ -332,13 +332,6 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	signal(sig, SIG_DFL);
 }
 
-static size_t buf_size(const struct dmabuf_exporter *exp)
-{
-	size_t ps = dmabuf_page_size();
-
-	return exp->huge ? dmabuf_pmd_size() + 16 * ps : 32 * ps;
-}
-
 static size_t map_size(const struct scene *scene)
 {
 	return scene->buf.size & ~(dmabuf_page_size() - 1);
@@ -378,7 +371,7 @@ static int fill_contents(const struct scene *scene, char *map)
 
 static int step_create(struct scene *scene)
 {
-	int err = dmabuf_get(scene->exp, buf_size(scene->exp), O_RDWR,
+	int err = dmabuf_get(scene->exp, dmabuf_least_size(scene->exp), O_RDWR,
 			     &scene->buf);
 
 	if (err && err != -ENOMEM && err != -ENODEV && err != -ENOSPC &&
@@ -730,7 +723,7 @@ static void fail_exporter(const struct dmabuf_exporter *exp)
 	unsigned int i;
 	int err;
 
-	err = dmabuf_get(exp, buf_size(exp), O_RDWR, &buf);
+	err = dmabuf_get(exp, dmabuf_least_size(exp), O_RDWR, &buf);
 	if (err == -ENODEV) {
 		ksft_test_result_skip("%s: %s (needs %s)\n", exp->name, buf.why,
 				      exp->needs);

@@ -40,7 +40,6 @@
 #define MAX_WORKERS	64
 /* A buffer may be larger, nobody looks at the rest then. */
 #define MAX_PAGES	8192
-#define FEW_PAGES	32
 /* For so long all threads of a process are mostly at one exporter. */
 #define PHASE		1024
 #define RACES		128	/* at the begin of each phase */
@@ -309,7 +308,7 @@ static char *place(const struct window *w, unsigned long pgoff, unsigned long of
 	unsigned long base = ((unsigned long)w->area + pmd - 1) & ~(pmd - 1);
 
 	if (!w->source->exp->huge)
-		base += pmd - FEW_PAGES / 2 * ps;
+		base += pmd - DMABUF_FEW_PAGES / 2 * ps;
 	return (char *)base + ((pgoff + off) * ps & (pmd - 1));
 }
 
@@ -666,21 +665,13 @@ static unsigned long slot_pages(const struct dmabuf *buf)
 	return nr < MAX_PAGES ? nr : MAX_PAGES;
 }
 
-/* A page more is a page more to map, and to check, in most of what is done. */
-static size_t wanted_size(const struct dmabuf_exporter *exp)
-{
-	const size_t ps = dmabuf_page_size();
-
-	return exp->huge ? dmabuf_pmd_size() + 16 * ps : FEW_PAGES * ps;
-}
-
 /* A buffer whose pages have stamps that no other buffer has; 0 or -errno */
 static int get_buffer(struct source *s, struct slot *slot)
 {
 	void *map;
 	int err;
 
-	err = dmabuf_get(s->exp, wanted_size(s->exp), O_RDWR, &slot->buf);
+	err = dmabuf_get(s->exp, dmabuf_least_size(s->exp), O_RDWR, &slot->buf);
 	if (err)
 		return err;
 	/* some devices have one user at a time */
