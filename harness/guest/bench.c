@@ -905,11 +905,11 @@ static const struct bench benches[] = {
 		/* as will-it-scale's page_fault3: a fault for each page of a file */
 		.name = "file", .exporter = MEMFD, .held = true,
 		.broken_to = NOT_BROKEN, .from = SHORT,
-		.sizes = { 16 * MiB }, .brief = { 16 * MiB },
+		.sizes = { 1 * MiB, 16 * MiB }, .brief = { 1 * MiB, 16 * MiB },
 	}, {
 		.name = "anonymous", .exporter = ANONYMOUS,
 		.broken_to = NOT_BROKEN, .from = SHORT,
-		.sizes = { 16 * MiB }, .brief = { 16 * MiB },
+		.sizes = { 1 * MiB, 16 * MiB }, .brief = { 1 * MiB, 16 * MiB },
 	}, {
 		.name = "curve", .exporter = "system",
 		.broken_to = NOT_BROKEN, .from = LONG, .sizes = CURVE,
