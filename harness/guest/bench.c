@@ -15,8 +15,9 @@
  * Metrics (instructions, unless said otherwise):
  *   alloc, release   the heap's ioctl; close() of the dma-buf
  *   mmap, munmap     the system calls
- *   first            the first access, to the first page
- *   touch            one access to each page, the first one included
+ *   first            the first write, to the first page
+ *   touch            one write to each page, the first one included
+ *   read             the same, but reading
  *   total, page      mmap + touch + munmap; the same a page
  *   sparse           mmap + one access in the middle + munmap
  *   pt               bytes of page tables of the touched mapping
@@ -170,6 +171,14 @@ static void touch(char *addr, size_t len)
 		*(volatile char *)addr = 1;
 }
 
+static void look(char *addr, size_t len)
+{
+	char *end = addr + len;
+
+	for (; addr < end; addr += page)
+		(void)*(volatile char *)addr;
+}
+
 static void report(const char *name, size_t size, const char *metric, uint64_t value)
 {
 	printf("BENCH %s %zu %s %llu\n", name, size, metric,
@@ -249,7 +258,7 @@ static size_t page_table_bytes(void)
  */
 
 struct cost {
-	uint64_t mmap, first, touch, munmap, total, sparse, pt, populate, after, fork;
+	uint64_t mmap, first, touch, read, munmap, total, sparse, pt, populate, after, fork;
 };
 
 /* Where to map, or NULL for where the kernel likes, and how */
@@ -292,6 +301,16 @@ static void measure_first(const struct dmabuf *buf, size_t size, struct cost *co
 
 	touch(addr, 1);
 	keep_min(&cost->first, ticks() - start);
+	munmap(addr, size);
+}
+
+static void measure_read(const struct dmabuf *buf, size_t size, struct cost *cost)
+{
+	char *addr = map(buf, size);
+	uint64_t start = ticks();
+
+	look(addr, size);
+	keep_min(&cost->read, ticks() - start);
 	munmap(addr, size);
 }
 
@@ -368,6 +387,7 @@ static void report_cost(const char *name, size_t size, const struct cost *cost)
 	report(name, size, "mmap", cost->mmap);
 	report(name, size, "first", cost->first);
 	report(name, size, "touch", cost->touch);
+	report(name, size, "read", cost->read);
 	report(name, size, "munmap", cost->munmap);
 	report(name, size, "total", cost->total);
 	report_page(name, size, "page", cost->total);
@@ -389,6 +409,7 @@ static void measure_buffer(const char *name, const struct dmabuf *buf, size_t si
 	for (i = 0; i < REPEATS; i++) {
 		measure_whole(buf, size, &cost);
 		measure_first(buf, size, &cost);
+		measure_read(buf, size, &cost);
 		measure_sparse(buf, size, &cost);
 		measure_populate(buf, size, &cost);
 		measure_fork(buf, size, &cost);
