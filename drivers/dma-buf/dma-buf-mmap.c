@@ -401,9 +401,9 @@ static int phys_iter_look_up(struct phys_iter *iter)
 			    ARRAY_SIZE(iter->vec));
 
 	for (i = 0; i < iter->nr; i++) {
-		if (WARN_ONCE(iter->vec[i].len < PAGE_SIZE,
-			      "%ps returned a range without a page\n",
-			      iter->dmabuf->ops->get_phys))
+		if (WARN_ONCE(!iter->vec[i].len || !PAGE_ALIGNED(iter->vec[i].len),
+			      "%ps returned a range of %zu bytes\n",
+			      iter->dmabuf->ops->get_phys, iter->vec[i].len))
 			return -EINVAL;
 		iter->pgoff += iter->vec[i].len >> PAGE_SHIFT;
 	}

@@ -2528,9 +2528,7 @@ TEST_F(udmabuf_memfd, ftruncate)
  * V4L2 USERPTR				v4l2_dmabuf
  * VFIO, iommufd by address		not here: takes an IOMMU and CONFIG_IOMMUFD
  * futexes				memfd_control.futex_shared
- * MAP_PRIVATE and PROT_WRITE		all that map with MAP_SHARED;
- *					private_read_only
- * mremap() to grow, userfaultfd	nothing to do instead
+ * mremap() to grow			nothing to do instead
  */
 
 static bool has_variant(const char *name)
