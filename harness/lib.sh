@@ -177,6 +177,13 @@ exporter_names() {
 	esac | tr -d ' '
 }
 
+# check_exporter: dies if S= names one that is not among these. step/stage has to come before it.
+check_exporter() {
+	[ -n "${S:-}" ] || return 0
+	_all=$(exporter_names default; exporter_names iommu)
+	echo "$_all" | grep -qxF "$S" || die "S=$S: ARCH=$ARCH has no such exporter; there is:$(list "$_all")"
+}
+
 # expect NAME: the file of what is expected or accepted, of this base if it has one of its own
 expect() {
 	_f=$TOP/harness/expect/$BASE/$1
