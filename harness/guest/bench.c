@@ -395,10 +395,12 @@ static void report_cost(const char *name, size_t size, const struct cost *cost)
 	report(name, size, "pt", cost->pt);
 	report_page(name, size, "populate", cost->populate);
 	report(name, size, "after", cost->after);
-	report(name, size, "fork", cost->fork);
+	if (cost->fork)
+		report(name, size, "fork", cost->fork);
 }
 
-static void measure_buffer(const char *name, const struct dmabuf *buf, size_t size)
+/* @pieces: memory is in pieces, of which the child's kernel stack cannot be made */
+static void measure_buffer(const char *name, const struct dmabuf *buf, size_t size, bool pieces)
 {
 	struct cost cost = { 0 };
 	unsigned int i;
@@ -412,7 +414,8 @@ static void measure_buffer(const char *name, const struct dmabuf *buf, size_t si
 		measure_read(buf, size, &cost);
 		measure_sparse(buf, size, &cost);
 		measure_populate(buf, size, &cost);
-		measure_fork(buf, size, &cost);
+		if (!pieces)
+			measure_fork(buf, size, &cost);
 	}
 	measure_page_tables(buf, size, &cost);
 	report_cost(name, size, &cost);
@@ -999,7 +1002,7 @@ static void run_size(const struct bench *bench, size_t size)
 	else if (bench->frame)
 		measure_frame(bench->name, &buf, size);
 	else
-		measure_buffer(bench->name, &buf, size);
+		measure_buffer(bench->name, &buf, size, bench->broken_to != NOT_BROKEN);
 	hint = NULL;
 	if (holder)
 		munmap(holder, size);
