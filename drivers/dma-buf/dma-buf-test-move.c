@@ -95,19 +95,6 @@ static int move_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* No device ever sees the memory. */
-static struct sg_table *move_map_dma_buf(struct dma_buf_attachment *attach,
-					 enum dma_data_direction dir)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static void move_unmap_dma_buf(struct dma_buf_attachment *attach,
-			       struct sg_table *sgt,
-			       enum dma_data_direction dir)
-{
-}
-
 static void move_free(struct move_buf *buf)
 {
 	for (unsigned int i = 0; i < buf->nr_blocks; i++)
@@ -123,8 +110,8 @@ static void move_release(struct dma_buf *dmabuf)
 }
 
 static const struct dma_buf_ops move_ops = {
-	.map_dma_buf = move_map_dma_buf,
-	.unmap_dma_buf = move_unmap_dma_buf,
+	.map_dma_buf = dma_buf_test_map,
+	.unmap_dma_buf = dma_buf_test_unmap,
 	.mmap = move_mmap,
 	.release = move_release,
 };
@@ -156,7 +143,7 @@ static struct move_buf *move_alloc(size_t size)
 	return buf;
 }
 
-static struct dma_buf *move_export(size_t size)
+static struct dma_buf *move_export(u64 size)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	struct move_buf *buf;

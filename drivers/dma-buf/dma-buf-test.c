@@ -109,19 +109,6 @@ static void dma_buf_test_free(struct dma_buf_test_buf *buf)
 	}
 }
 
-/* What is tested here is mmap. Importers that use the CPU get along with vmap. */
-static struct sg_table *dma_buf_test_map(struct dma_buf_attachment *attach,
-					 enum dma_data_direction dir)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static void dma_buf_test_unmap(struct dma_buf_attachment *attach,
-			       struct sg_table *sgt,
-			       enum dma_data_direction dir)
-{
-}
-
 static int dma_buf_test_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dma_buf_test_buf *buf = dmabuf->priv;
@@ -199,6 +186,10 @@ static struct dma_buf *__dma_buf_test_export(struct device *dev, u32 kind,
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
 
+	/*
+	 * Buffers outlive the driver's hold of the device, so that the tests see
+	 * what others do then. CONFIG_DMA_API_DEBUG complains of it.
+	 */
 	buf->dev = get_device(dev);
 	buf->kind = kind;
 	buf->size = PAGE_ALIGN(size);

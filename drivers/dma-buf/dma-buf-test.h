@@ -50,9 +50,23 @@ struct dma_buf_test_export {
 
 #ifdef __KERNEL__
 #include <linux/dma-buf.h>
+#include <linux/err.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/uaccess.h>
+
+/* What is tested is mmap. Importers that use the CPU get along with vmap. */
+static inline struct sg_table *dma_buf_test_map(struct dma_buf_attachment *attach,
+						enum dma_data_direction dir)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void dma_buf_test_unmap(struct dma_buf_attachment *attach,
+				      struct sg_table *sgt,
+				      enum dma_data_direction dir)
+{
+}
 
 /* The end of DMA_BUF_TEST_EXPORT: @argp gets @exp and a descriptor of @dmabuf. */
 static inline int dma_buf_test_answer(struct dma_buf *dmabuf,

@@ -20,6 +20,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include "dma-buf-test.h"
 #include "st-dma-buf-common.h"
 
 /*
@@ -193,17 +194,6 @@ static void buf_put(void *data)
 	kref_put(&buf->ref, buf_free);
 }
 
-static struct sg_table *map_dma_buf(struct dma_buf_attachment *attach,
-				    enum dma_data_direction dir)
-{
-	return ERR_PTR(-ENODEV);
-}
-
-static void unmap_dma_buf(struct dma_buf_attachment *attach,
-			  struct sg_table *sgt, enum dma_data_direction dir)
-{
-}
-
 static int buf_get_phys(struct dma_buf *dmabuf, pgoff_t pgoff,
 			struct phys_vec *vec, unsigned int nr)
 {
@@ -223,15 +213,15 @@ static void buf_release(struct dma_buf *dmabuf)
 }
 
 static const struct dma_buf_ops mmap_ops = {
-	.map_dma_buf = map_dma_buf,
-	.unmap_dma_buf = unmap_dma_buf,
+	.map_dma_buf = dma_buf_test_map,
+	.unmap_dma_buf = dma_buf_test_unmap,
 	.mmap = test_dma_buf_mmap,
 	.release = buf_release,
 };
 
 static const struct dma_buf_ops phys_ops = {
-	.map_dma_buf = map_dma_buf,
-	.unmap_dma_buf = unmap_dma_buf,
+	.map_dma_buf = dma_buf_test_map,
+	.unmap_dma_buf = dma_buf_test_unmap,
 	.get_phys = buf_get_phys,
 	.release = buf_release,
 };
@@ -486,19 +476,7 @@ unsigned long test_mmap_all(struct test_buf *buf)
 {
 	unsigned long prot = PROT_READ | (buf->exp->readonly ? 0 : PROT_WRITE);
 
-	if (!(buf->exp->needs & NEEDS_PMD))
-		return test_mmap(buf->file, buf->nr, prot, MAP_SHARED, 0);
-
 	return map_aligned(buf->file, buf->nr, prot, 0, 0);
-}
-
-unsigned long test_buf_mmap_all(struct kunit *test, struct test_buf *buf)
-{
-	unsigned long addr = test_mmap_all(buf);
-
-	ASSERT_MAPPED(test, addr);
-
-	return addr;
 }
 
 void test_munmap(struct kunit *test, unsigned long addr, pgoff_t nr)
@@ -644,7 +622,7 @@ void test_buf_split(struct kunit *test)
 {
 	for (int touched = 0; touched < 2; touched++) {
 		struct test_buf *buf = test_buf_create(test, test->param_value);
-		unsigned long addr = test_buf_mmap_all(test, buf);
+		unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 		unsigned long tail = addr + 5 * PAGE_SIZE;
 		pgoff_t nr = buf->nr - 5;
 
@@ -694,8 +672,7 @@ static void expect_private_write(struct kunit *test, struct test_buf *buf)
 	unsigned long addr;
 
 	kunit_warning_suppress(test) {
-		addr = test_mmap(buf->file, buf->nr, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE, 0);
+		addr = test_mmap(buf->file, buf->nr, RW, MAP_PRIVATE, 0);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
 	KUNIT_EXPECT_EQ_MSG(test, (long)addr, -EINVAL, "path %d", buf->path);
@@ -744,7 +721,7 @@ static struct mm_struct *attach_other_mm(struct kunit *test)
 void test_buf_lifetime(struct kunit *test)
 {
 	struct test_buf *buf = test_buf_create(test, test->param_value);
-	unsigned long addr = test_buf_mmap_all(test, buf);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 	struct mm_struct *mm = current->mm, *other = attach_other_mm(test);
 	unsigned long other_addr = test_mmap_all(buf);
 

@@ -12,6 +12,7 @@
 #include <linux/err.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/mutex.h>
 
 /* Enough for an offset, a split in the middle, and both of them. */
@@ -21,6 +22,7 @@
 /* A vm_pgoff for page 0 as GEM objects have it, far behind any buffer's end. */
 #define TEST_START	0x100000
 
+#define RW		(PROT_READ | PROT_WRITE)
 #define TEST_TIMEOUT	(20 * HZ)
 
 /* What is wrong with a mapping, as the probes tell it. */
@@ -158,7 +160,6 @@ unsigned long test_mmap_all(struct test_buf *buf);
 unsigned long test_buf_mmap_at(struct kunit *test, struct test_buf *buf,
 			       unsigned long prot, pgoff_t pgoff,
 			       unsigned long offset);
-unsigned long test_buf_mmap_all(struct kunit *test, struct test_buf *buf);
 void test_munmap(struct kunit *test, unsigned long addr, pgoff_t nr);
 void test_buf_done(struct kunit *test, struct test_buf *buf,
 		   unsigned long addr);

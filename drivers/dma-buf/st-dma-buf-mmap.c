@@ -566,8 +566,7 @@ static void test_probe(struct kunit *test)
 	unsigned long addr;
 
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
-	addr = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	addr = vm_mmap(NULL, 0, PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	ASSERT_MAPPED(test, addr);
 	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true), 0);
 	EXPECT_RIGHT(test, dma_buf_probe_gup(addr, false, true));
@@ -637,7 +636,7 @@ static void test_huge_untouched(struct kunit *test)
 		.needs = NEEDS_PMD, .map = map_huge, .vm_ops = &eager_ops,
 	};
 	struct test_buf *buf = test_buf_create(test, &exp);
-	unsigned long addr = test_buf_mmap_all(test, buf);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 
 	test_buf_expect_entry(test, buf, addr, 0, PAGE_SIZE);
 	test_buf_expect_entry(test, buf, addr + PMD_SIZE, PMD_PAGES, PMD_SIZE);
@@ -751,7 +750,8 @@ static void test_move(struct kunit *test)
 {
 	struct test_buf *buf = test_buf_create(test, test->param_value);
 	struct mover m = {
-		.mm = current->mm, .buf = buf, .addr = test_buf_mmap_all(test, buf),
+		.mm = current->mm, .buf = buf,
+		.addr = test_buf_mmap_at(test, buf, RW, 0, 0),
 	};
 	struct task_struct *r, *w;
 
@@ -786,7 +786,7 @@ static void test_move_huge(struct kunit *test)
 		.fault = fault_pfns, .huge_fault = huge_pfn,
 	};
 	struct test_buf *buf = test_buf_create(test, &exp);
-	unsigned long addr = test_buf_mmap_all(test, buf);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 	unsigned long at = addr + (PMD_PAGES + 3) * PAGE_SIZE;
 	struct mover m = { .buf = buf, .addr = addr };
 
@@ -820,7 +820,7 @@ static void test_move_in_fault(struct kunit *test)
 		.fault = fault_pfns, .huge_fault = huge_pfn,
 	};
 	struct test_buf *buf = test_buf_create(test, &exp);
-	unsigned long addr = test_buf_mmap_all(test, buf);
+	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
 
 	buf->next = test_buf_alloc_ranges(ranges, buf->nr);
 	KUNIT_ASSERT_NOT_NULL(test, buf->next);

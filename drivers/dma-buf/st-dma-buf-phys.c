@@ -15,8 +15,6 @@
 
 #include "st-dma-buf-common.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-
 static const unsigned int one[] = { 1, 0 };
 static const unsigned int single[] = { 1, 1, 1, 1, 1, 1, 1, 1, 0 };
 static const unsigned int block[] = { 8, 0 };
@@ -235,24 +233,35 @@ static int no_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	return -ENODEV;
 }
 
+static void no_release(struct dma_buf *dmabuf)
+{
+}
+
 static void test_one_operation(struct kunit *test)
 {
 	struct test_buf *buf = test_buf_create(test, &exp_ranges);
-	struct dma_buf_ops ops = *buf->dmabuf->ops;
+	/* A dma-buf that should not be there is released after the test. */
+	static struct dma_buf_ops ops;
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct dma_buf *dmabuf;
 
 	/* The core sets up the vma before there is one. */
 	KUNIT_EXPECT_NULL(test, buf->dmabuf->file->f_op->mmap);
 	KUNIT_EXPECT_NOT_NULL(test, buf->dmabuf->file->f_op->mmap_prepare);
 
+	ops = *buf->dmabuf->ops;
 	ops.mmap = no_mmap;
+	ops.release = no_release;
 	info.ops = &ops;
 	info.size = PAGE_SIZE;
 	info.priv = buf;
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, PTR_ERR(dma_buf_export(&info)), -EINVAL);
+		dmabuf = dma_buf_export(&info);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(dmabuf), -EINVAL);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
+	if (!IS_ERR(dmabuf))
+		dma_buf_put(dmabuf);
 	test_buf_expect_released(test, buf);
 }
 
@@ -365,11 +374,11 @@ static void test_fault(struct kunit *test)
 /* What was zapped comes back, and what is there is left alone. */
 static void test_zap(struct kunit *test)
 {
-	struct page *other = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	struct test_buf *buf = test_buf_create(test, test->param_value);
 	unsigned long addr = test_buf_mmap_at(test, buf, RW, 0, 0);
-	struct page *last = buf->pages[buf->nr - 1];
+	struct page *other, *last = buf->pages[buf->nr - 1];
 
+	other = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	EXPECT_CONTENT(test, addr, 0, buf->nr);
 	unmap_mapping_range(buf->mapping, 0, PAGE_SIZE, 1);
@@ -630,7 +639,6 @@ static void test_access(struct kunit *test)
 	/* the last bytes of a page, and of the vma */
 	KUNIT_EXPECT_EQ(test, access(addr + PAGE_SIZE - 2, &val, 4, 0), 2);
 	KUNIT_EXPECT_EQ(test, access(end - 1, data, 8, 0), 1);
-	KUNIT_EXPECT_LT(test, access(end, data, 1, 0), 0);
 
 	/* broken memory is left alone */
 	SetPageHWPoison(buf->pages[3]);
@@ -640,7 +648,6 @@ static void test_access(struct kunit *test)
 
 	/* the right page after a split */
 	test_munmap(test, addr, 1);
-	KUNIT_EXPECT_LT(test, access(addr, data, 4, 0), 0);
 	KUNIT_EXPECT_EQ(test, access(addr + 2 * PAGE_SIZE, data, PAGE_SIZE, 0), (int)PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr + 2 * PAGE_SIZE, false), 0);
 	EXPECT_CONTRACT(test, buf, addr + PAGE_SIZE, 2, buf->nr - 2);

@@ -595,6 +595,7 @@ static void pt_no_anon(struct kunit *test)
 	struct pfnmap_test *t = test->priv;
 	struct file *file = pt_open(test, O_RDONLY);
 	unsigned long addr;
+	struct page *page;
 	pmd_t *pmd;
 
 	t->mmap = pt_mmap_no_ops;
@@ -603,6 +604,12 @@ static void pt_no_anon(struct kunit *test)
 	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE), VM_FAULT_SIGBUS);
 	pmd = mm_find_pmd(current->mm, addr);
 	KUNIT_EXPECT_TRUE(test, !pmd || !pmd_trans_huge(*pmd));
+
+	addr = pt_map(test, &pt_ops_none, PAGE_SIZE, PT_RW, MAP_PRIVATE);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, 0), VM_FAULT_SIGBUS);
+	PT_EXPECT_FAULT(test, pt_handle_fault(test, addr, FAULT_FLAG_WRITE), VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, -EFAULT, get_user_pages_fast(addr, 1, FOLL_WRITE, &page));
+	KUNIT_EXPECT_TRUE(test, pte_none(pt_pte(addr)));
 
 	/* A shared mapping of a file that is read-only is not VM_SHARED. */
 	addr = pt_try_map(test, file, PAGE_SIZE, PMD_SIZE, PROT_READ, MAP_SHARED);
@@ -858,11 +865,24 @@ static int pt_mmap_pages(struct pfnmap_test *t, struct vm_area_struct *vma)
 	struct page *pages[] = {
 		t->pages + 5, t->pages + 6, t->pages + 1, t->pages + 9,
 	};
+	const vm_flags_t flags = VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
 	struct kunit *test = t->test;
+	int err;
 
+	vm_flags_clear(vma, flags);
 	if (vma_test(vma, VMA_SHARED_BIT))
 		KUNIT_EXPECT_EQ(test, -ENXIO, remap_pages_range(vma, pages, 3));
-	return remap_pages_range(vma, pages, 4);
+	err = remap_pages_range(vma, pages, 4);
+	KUNIT_EXPECT_EQ(test, vma->vm_flags & flags, err ? 0 : flags);
+	return err;
+}
+
+static int pt_mmap_pages_mixed(struct pfnmap_test *t, struct vm_area_struct *vma)
+{
+	struct page *pages[] = { t->pages };
+
+	vm_flags_set(vma, VM_MIXEDMAP);
+	return remap_pages_range(vma, pages, 1);
 }
 
 static void pt_remap_pages(struct kunit *test)
@@ -885,6 +905,10 @@ static void pt_remap_pages(struct kunit *test)
 
 	/* one page, which remap_pfn_range() would take */
 	addr = pt_try_map(test, t->file, PAGE_SIZE, PMD_SIZE, PT_RW, MAP_PRIVATE);
+	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
+
+	t->mmap = pt_mmap_pages_mixed;
+	addr = pt_try_map(test, t->file, PAGE_SIZE, PMD_SIZE, PT_RW, MAP_SHARED);
 	KUNIT_EXPECT_EQ(test, (long)addr, -EINVAL);
 }
 

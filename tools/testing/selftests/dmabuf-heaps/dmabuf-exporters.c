@@ -530,9 +530,9 @@ static int get_v4l2(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 {
 	__u32 caps;
 
-	buf->dev = open_v4l2(exp->arg, NULL, V4L2_CAPS_ANY_CAPTURE, &caps);
+	buf->dev = open_v4l2(exp->name, NULL, V4L2_CAPS_ANY_CAPTURE, &caps);
 	if (buf->dev < 0)
-		return fail(buf, -ENODEV, "no V4L2 device of driver %s", exp->arg);
+		return fail(buf, -ENODEV, "no V4L2 device of driver %s", exp->name);
 	return v4l2_export(buf, caps);
 }
 
@@ -808,7 +808,7 @@ static int get_fd(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 	if (mode < 0)
 		return fail(buf, -EBADF, "DMABUF_FD=%.20s is not open", number);
 	if (buf->access == O_RDWR && (mode & O_ACCMODE) != O_RDWR)
-		return fail(buf, -ENODEV, "DMABUF_FD=%.20s is not read-write (3<>file)",
+		return fail(buf, -EACCES, "DMABUF_FD=%.20s is not read-write (3<>file)",
 			    number);
 	if (buf->access != O_RDWR && (mode & O_ACCMODE) != O_RDONLY)
 		return fail(buf, -EOPNOTSUPP, "DMABUF_FD is read-write");
@@ -816,100 +816,63 @@ static int get_fd(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 	return buf->fd < 0 ? step_failed(buf, "dup of DMABUF_FD") : 0;
 }
 
-#define DRM(_name, _label, _driver, _config, ...)			\
+#define EXPORTER(_name, _get, _needs, ...)				\
 	{								\
-		.name = _name, .label = _label, .get = get_drm,		\
-		.arg = _driver, .needs = _config, __VA_ARGS__		\
+		.name = _name, .get = _get, .needs = _needs,		\
+		__VA_ARGS__						\
 	}
-#define V4L2(_name, _label, _driver, _config)				\
-	{								\
-		.name = _name, .label = _label, .get = get_v4l2,	\
-		.arg = _driver, .needs = _config,			\
-	}
-
-#define NEEDS_TEST	"CONFIG_DMABUF_TEST_EXPORTER, QEMU's edu, "
-#define DMA(_name, _label, _kind, _arg, _needs)				\
-	{								\
-		.name = _name, .label = _label, .get = get_dma,		\
-		.arg = _arg, .index = DMA_BUF_TEST_##_kind,		\
-		.needs = NEEDS_TEST _needs,				\
-	}
-#define DMA_IOMMU(_name, _label, _kind)					\
-	DMA("iommu_" _name, "iommu " _label, _kind, "iommu", "an IOMMU")
-#define DMA_DIRECT(_name, _label, _kind)				\
-	DMA("direct_" _name, "direct " _label, _kind, "direct", "no IOMMU")
+#define DRM(_name, _driver, _needs, ...)				\
+	EXPORTER(_name, get_drm, _needs, .arg = _driver, .sigbus = true, __VA_ARGS__)
+#define V4L2(_driver, _needs)	EXPORTER(_driver, get_v4l2, _needs)
+#define VIVID(_name, _allocator)					\
+	EXPORTER(_name, get_vivid,					\
+		 "CONFIG_VIDEO_VIVID, vivid.n_devs=2 vivid.allocators=0,1", \
+		 .index = _allocator)
+#define DMA(_name, _arg, _kind, _needs)					\
+	EXPORTER(_name, get_dma,					\
+		 "CONFIG_DMABUF_TEST_EXPORTER, QEMU's edu, " _needs,	\
+		 .arg = _arg, .index = DMA_BUF_TEST_##_kind)
+#define DMA_IOMMU(_name, _kind)	DMA("iommu_" _name, "iommu", _kind, "an IOMMU")
+#define DMA_DIRECT(_name, _kind) DMA("direct_" _name, "direct", _kind, "no IOMMU")
+#define HUGE	.huge = true
 
 const struct dmabuf_exporter dmabuf_exporters[] = {
-	{
-		.name = "system", .label = "system heap",
-		.huge = true,
-		.get = get_heap, .arg = "system",
-		.needs = "CONFIG_DMABUF_HEAPS_SYSTEM",
-	}, {
-		.name = "cma_default", .label = "cma default",
-		.huge = true,
-		.get = get_heap, .arg = "default_cma_region",
-		.needs = "CONFIG_DMABUF_HEAPS_CMA, CONFIG_DMABUF_HEAPS_CMA_LEGACY, cma=64M",
-	}, {
-		.name = "cma_area", .label = "cma reserved",
-		.huge = true,
-		.get = get_cma_area, .index = 0,
-		.needs = "CONFIG_DMABUF_HEAPS_CMA, cma=64M",
-	}, {
-		.name = "udmabuf", .label = "udmabuf",
-		.get = get_udmabuf, .arg = "shmem",
-		.needs = "CONFIG_UDMABUF",
-	}, {
-		.name = "udmabuf_huge", .label = "udmabuf huge",
-		.huge = true,
-		.get = get_udmabuf, .arg = "huge",
-		.needs = "CONFIG_UDMABUF, CONFIG_HUGETLBFS, hugepages=40",
-	}, {
-		.name = "udmabuf_thp", .label = "udmabuf thp",
-		.huge = true,
-		.get = get_udmabuf, .arg = "thp",
-		.needs = "CONFIG_UDMABUF, CONFIG_TRANSPARENT_HUGEPAGE",
-	},
-	DRM("vgem", "vgem", "vgem", "CONFIG_DRM_VGEM"),
-	DRM("vkms", "vkms", "vkms", "CONFIG_DRM_VKMS"),
-	DRM("virtio_gpu", "virtio-gpu", "virtio_gpu", "CONFIG_DRM_VIRTIO_GPU"),
-	DRM("bochs", "bochs", "bochs-drm", "CONFIG_DRM_BOCHS"),
-	DRM("cirrus", "cirrus", "cirrus-qemu", "CONFIG_DRM_CIRRUS_QEMU"),
-	DRM("qxl", "qxl", "qxl", "CONFIG_DRM_QXL", .ttm = true),
-	V4L2("vim2m", "vim2m", "vim2m", "CONFIG_VIDEO_VIM2M"),
-	{
-		.name = "vivid_vmalloc", .label = "vivid vmalloc",
-		.get = get_vivid, .index = 0,
-		.needs = "CONFIG_VIDEO_VIVID, vivid.n_devs=2 vivid.allocators=0,1",
-	}, {
-		.name = "vivid_contig", .label = "vivid contig",
-		.get = get_vivid, .index = 1,
-		.needs = "CONFIG_VIDEO_VIVID, vivid.n_devs=2 vivid.allocators=0,1",
-	},
-	V4L2("vimc", "vimc", "vimc", "CONFIG_VIDEO_VIMC"),
-	V4L2("vicodec", "vicodec", "vicodec", "CONFIG_VIDEO_VICODEC"),
-	V4L2("visl", "visl", "visl", "CONFIG_VIDEO_VISL"),
-	{
-		.name = "mbochs", .label = "mbochs", .get = get_mbochs,
-		.no_vmap = true,
-		.needs = "CONFIG_SAMPLE_VFIO_MDEV_MBOCHS, CONFIG_VFIO_CONTAINER",
-	},
-	DMA_IOMMU("coherent", "coher.", COHERENT),
-	DMA_IOMMU("contiguous", "contig.", CONTIGUOUS),
-	DMA_IOMMU("scattered", "scatt.", NONCONTIGUOUS),
-	DMA_IOMMU("pages", "pages", PAGES),
-	DMA_DIRECT("coherent", "coher.", COHERENT),
-	DMA_DIRECT("scattered", "scatt.", NONCONTIGUOUS),
-	DMA_DIRECT("pages", "pages", PAGES),
-	{
-		.name = "moving", .label = "moving", .get = get_moving,
-		.huge = true, .no_vmap = true, .moves = true,
-		.needs = "CONFIG_DMABUF_TEST_MOVE",
-	}, {
-		.name = "fd", .label = "DMABUF_FD", .get = get_fd,
-		.no_vmap = true, .foreign = true,
-		.needs = "DMABUF_FD=3 ./dmabuf-mmap -v fd 3<>file",
-	},
+	EXPORTER("system", get_heap, "CONFIG_DMABUF_HEAPS_SYSTEM",
+		 .arg = "system", HUGE),
+	EXPORTER("cma_default", get_heap,
+		 "CONFIG_DMABUF_HEAPS_CMA, CONFIG_DMABUF_HEAPS_CMA_LEGACY, cma=64M",
+		 .arg = "default_cma_region", HUGE),
+	EXPORTER("cma_area", get_cma_area, "CONFIG_DMABUF_HEAPS_CMA, cma=64M", HUGE),
+	EXPORTER("udmabuf", get_udmabuf, "CONFIG_UDMABUF", .arg = "shmem"),
+	EXPORTER("udmabuf_huge", get_udmabuf,
+		 "CONFIG_UDMABUF, CONFIG_HUGETLBFS, hugepages=40", .arg = "huge", HUGE),
+	EXPORTER("udmabuf_thp", get_udmabuf,
+		 "CONFIG_UDMABUF, CONFIG_TRANSPARENT_HUGEPAGE", .arg = "thp", HUGE),
+	DRM("vgem", "vgem", "CONFIG_DRM_VGEM"),
+	DRM("vkms", "vkms", "CONFIG_DRM_VKMS"),
+	DRM("virtio_gpu", "virtio_gpu", "CONFIG_DRM_VIRTIO_GPU"),
+	DRM("bochs", "bochs-drm", "CONFIG_DRM_BOCHS"),
+	DRM("cirrus", "cirrus-qemu", "CONFIG_DRM_CIRRUS_QEMU"),
+	DRM("qxl", "qxl", "CONFIG_DRM_QXL", .ttm = true),
+	V4L2("vim2m", "CONFIG_VIDEO_VIM2M"),
+	VIVID("vivid_vmalloc", 0),
+	VIVID("vivid_contig", 1),
+	V4L2("vimc", "CONFIG_VIDEO_VIMC"),
+	V4L2("vicodec", "CONFIG_VIDEO_VICODEC"),
+	V4L2("visl", "CONFIG_VIDEO_VISL"),
+	EXPORTER("mbochs", get_mbochs,
+		 "CONFIG_SAMPLE_VFIO_MDEV_MBOCHS, CONFIG_VFIO_CONTAINER", .no_vmap = true),
+	DMA_IOMMU("coherent", COHERENT),
+	DMA_IOMMU("contiguous", CONTIGUOUS),
+	DMA_IOMMU("scattered", NONCONTIGUOUS),
+	DMA_IOMMU("pages", PAGES),
+	DMA_DIRECT("coherent", COHERENT),
+	DMA_DIRECT("scattered", NONCONTIGUOUS),
+	DMA_DIRECT("pages", PAGES),
+	EXPORTER("moving", get_moving, "CONFIG_DMABUF_TEST_MOVE",
+		 HUGE, .no_vmap = true, .moves = true),
+	EXPORTER("fd", get_fd, "DMABUF_FD=3 ./dmabuf-mmap -v fd 3<>file",
+		 .no_vmap = true, .foreign = true),
 };
 
 const unsigned int nr_dmabuf_exporters = ARRAY_SIZE(dmabuf_exporters);

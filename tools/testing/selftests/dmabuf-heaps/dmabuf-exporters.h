@@ -24,52 +24,31 @@
 
 struct dmabuf;
 
-/**
- * struct dmabuf_exporter - a source of dma-bufs
- * @name:    identifier, also the name of the variant in the selftest
- * @label:   at most 13 characters, for tables
- * @needs:   what has to be there, for the message of a skipped test
- * @huge:    a large buffer has blocks as large as a huge page
- * @no_vmap: not, or maybe not, for importers that use the CPU
- * @ttm:     debuggers may write to a mapping that has no permission at all
- * @foreign: somebody else holds the buffer, it never goes away
- * @moves:   dmabuf_move() moves the buffer
- * @get:     fills @buf; 0 or -errno, with a reason in buf->why
- * @arg:     name of heap, driver or device, whatever @get wants
- * @index:   which one of several with the same @arg
- */
+/* A source of dma-bufs */
 struct dmabuf_exporter {
-	const char *name;
-	const char *label;
-	const char *needs;
-	bool huge;
-	bool no_vmap;
-	bool ttm;
-	bool foreign;
-	bool moves;
+	const char *name;	/* also that of the variant in the selftest */
+	const char *needs;	/* for the message of a skipped test */
+	bool huge;		/* a large buffer has blocks as large as a huge page */
+	bool no_vmap;		/* not, or maybe not, for importers that use the CPU */
+	bool sigbus;		/* rather than OOM, where a fault allocates memory */
+	bool ttm;		/* debuggers may write to a PROT_NONE mapping */
+	bool foreign;		/* somebody else holds the buffer, it never goes away */
+	bool moves;		/* dmabuf_move() moves the buffer */
+	/* Fills @buf; 0 or -errno, with a reason in buf->why */
 	int (*get)(const struct dmabuf_exporter *exp, struct dmabuf *buf);
-	const char *arg;
-	int index;
+	const char *arg;	/* name of heap, driver or device, whatever @get wants */
+	int index;		/* which one of several with the same @arg */
 };
 
-/**
- * struct dmabuf - one buffer
- * @fd:     the dma-buf
- * @dev:    the device node that it came from, or -1
- * @handle: of the GEM object behind it, if @dev is a DRM node
- * @aux:    whatever else must stay open as long as @dev, or -1
- * @access: O_RDWR or O_RDONLY, as asked for
- * @size:   bytes; before dmabuf_get(): as asked for
- * @why:    why dmabuf_get() failed
- */
+/* One buffer */
 struct dmabuf {
-	int fd;
-	int dev;
-	uint32_t handle;
-	int aux[2];
-	int access;
-	size_t size;
-	char why[160];
+	int fd;			/* the dma-buf */
+	int dev;		/* the device node that it came from, or -1 */
+	uint32_t handle;	/* of the GEM object behind it, if @dev is a DRM node */
+	int aux[2];		/* whatever else must stay open as long as @dev, or -1 */
+	int access;		/* O_RDWR or O_RDONLY, as asked for */
+	size_t size;		/* bytes; before dmabuf_get(): as asked for */
+	char why[160];		/* why dmabuf_get() failed */
 };
 
 extern const struct dmabuf_exporter dmabuf_exporters[];
@@ -129,28 +108,21 @@ size_t dmabuf_least_size(const struct dmabuf_exporter *exp);
 #define ROUTE_OPEN	0	/* the kernel took the pages */
 #define ROUTE_MISSING	1	/* this kernel does not have the route */
 
-/**
- * struct gup_route - a way to have the kernel take pages of a mapping
- * @name:    identifier, as in the name of a selftest
- * @needs:   what has to be there
- * @write:   the kernel writes to the pages: a read-only mapping is refused
- *           for that reason alone
- * @touches: @run reads the memory by the CPU, before the kernel does anything
- * @refusal: the error by which the kernel says that it may not have the pages.
- *           Any other comes from something else, and proves nothing.
- * @run:     ROUTE_OPEN, ROUTE_MISSING or -errno
- * @arg:     for @run: the request of an ioctl, if it makes one
- * @flags:   for @run: flags of that request or of the system call
- */
+/* A way to have the kernel take pages of a mapping */
 struct gup_route {
-	const char *name;
-	const char *needs;
-	bool write;
-	bool touches;
+	const char *name;	/* as in the name of a selftest */
+	const char *needs;	/* what has to be there */
+	bool write;		/* to the pages: no way for a read-only mapping */
+	bool touches;		/* @run reads the memory by the CPU first */
+	/*
+	 * The error by which the kernel says that it may not have the pages. Any
+	 * other comes from something else, and proves nothing.
+	 */
 	int refusal;
+	/* ROUTE_OPEN, ROUTE_MISSING or -errno */
 	int (*run)(const struct gup_route *route, void *addr, size_t len);
-	unsigned long arg;
-	unsigned int flags;
+	unsigned long arg;	/* for @run: the request of an ioctl, if it makes one */
+	unsigned int flags;	/* of that request or of the system call */
 };
 
 extern const struct gup_route gup_routes[];
@@ -169,16 +141,11 @@ int dmabuf_connect_loopback(int *from, int *to);
  */
 int dmabuf_capture(int dmabuf, size_t len);
 
-/**
- * struct dmabuf_channel - what bytes can be copied through
- * @name: for messages
- * @open: fills in the end to read from and the one to write to; 0 or -1
- * @file: nobody waits at the other end
- */
+/* What bytes can be copied through */
 struct dmabuf_channel {
-	const char *name;
-	int (*open)(int fds[2]);
-	bool file;
+	const char *name;	/* for messages */
+	int (*open)(int fds[2]);	/* the end to read from, and to write to; 0 or -1 */
+	bool file;		/* nobody waits at the other end */
 };
 
 extern const struct dmabuf_channel dmabuf_channels[];
@@ -218,11 +185,11 @@ long dmabuf_read_number(const char *path, const char *format);
 /* Number of dma-bufs that there are; -1 if the kernel does not tell */
 long dmabuf_count(void);
 
-/* Do not count what leaked so far. */
-void dmabuf_forget_leaks(void);
+/* Do not count what leaked so far: 0, or -errno if there is no kmemleak. */
+int dmabuf_forget_leaks(void);
 /*
- * Print what kmemleak has found, and count it: -ENOENT if there is no kmemleak,
- * another negative errno if it has switched itself off.
+ * Print what kmemleak has found since then, and count it: -errno if it has
+ * switched itself off, as it does where it runs out of memory.
  */
 long dmabuf_leaks(void);
 

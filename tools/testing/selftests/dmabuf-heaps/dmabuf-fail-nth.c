@@ -36,7 +36,7 @@
 #define ALLOCINFO	"/proc/allocinfo"
 #define NEEDS \
 	"CONFIG_FAULT_INJECTION_DEBUG_FS, CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC"
-#define FAR_AWAY	((void *)(1UL << 36))
+#define FAR_AWAY	((void *)(uintptr_t)(1ULL << (sizeof(long) > 4 ? 36 : 30)))
 #define MAX_NTH		20000
 #define MAX_SITES	32768
 
@@ -291,22 +291,14 @@ struct scene {
 	char *map;		/* all of it, shared, or NULL */
 };
 
-/**
- * struct step - something that userspace does
- * @name: for messages
- * @run: 0 or -errno; can be run once more after it failed
- * @also: besides ENOMEM, what a failed allocation may look like
- * @bare: there is no buffer before
- * @last: there is no buffer after
- * @mapped: there is a mapping before, which nobody has touched
- */
+/* Something that userspace does */
 struct step {
 	const char *name;
-	int (*run)(struct scene *scene);
-	int also[3];
-	bool bare;
-	bool last;
-	bool mapped;
+	int (*run)(struct scene *scene);	/* 0 or -errno; can run again after that */
+	int also[3];	/* besides ENOMEM, what a failed allocation may look like */
+	bool bare;	/* there is no buffer before */
+	bool last;	/* there is no buffer after */
+	bool mapped;	/* there is a mapping before, which nobody has touched */
 };
 
 static sigjmp_buf signal_env;
@@ -345,25 +337,15 @@ static int map_with(const struct scene *scene, int prot, int flags, char **map)
 }
 
 /* -EFAULT if the CPU cannot get at the memory, -EBADMSG if it is the wrong one */
-static int check_contents(const struct scene *scene, const char *map)
-{
-	int err = -EFAULT;
-
-	set(&may_fault, 1);
-	if (!sigsetjmp(signal_env, 1))
-		err = dmabuf_check(map, map_size(scene), 0) ? -EBADMSG : 0;
-	set(&may_fault, 0);
-	return err;
-}
-
-static int fill_contents(const struct scene *scene, char *map)
+static int use_contents(const struct scene *scene, char *map, bool fill)
 {
 	int err = -EFAULT;
 
 	set(&may_fault, 1);
 	if (!sigsetjmp(signal_env, 1)) {
-		dmabuf_fill(map, map_size(scene), 0);
-		err = 0;
+		if (fill)
+			dmabuf_fill(map, map_size(scene), 0);
+		err = dmabuf_check(map, map_size(scene), 0) ? -EBADMSG : 0;
 	}
 	set(&may_fault, 0);
 	return err;
@@ -397,7 +379,7 @@ static int step_private(struct scene *scene)
 
 	if (err)
 		return err;
-	err = check_contents(scene, map);
+	err = use_contents(scene, map, false);
 	if (munmap(map, map_size(scene)) && !err)
 		err = -errno;
 	return err;
@@ -415,7 +397,7 @@ static int step_map_populate(struct scene *scene)
 
 static int step_touch(struct scene *scene)
 {
-	return fill_contents(scene, scene->map);
+	return use_contents(scene, scene->map, true);
 }
 
 /* EINVAL is the answer where mmap() has made all entries. */
@@ -436,8 +418,8 @@ static int step_fork(struct scene *scene)
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		err = check_contents(scene, scene->map);
-		_exit(err ? 1 : fill_contents(scene, scene->map) ? 2 : 0);
+		err = use_contents(scene, scene->map, false);
+		_exit(err ? 1 : use_contents(scene, scene->map, true) ? 2 : 0);
 	}
 	if (waitpid(pid, &status, 0) != pid)
 		return -errno;
@@ -446,7 +428,7 @@ static int step_fork(struct scene *scene)
 
 static int step_fork_touched(struct scene *scene)
 {
-	int err = fill_contents(scene, scene->map);
+	int err = use_contents(scene, scene->map, true);
 
 	return err ?: step_fork(scene);
 }
@@ -479,7 +461,7 @@ static int step_sync(struct scene *scene)
 static int step_protect(struct scene *scene)
 {
 	size_t ps = dmabuf_page_size();
-	int err = fill_contents(scene, scene->map);
+	int err = use_contents(scene, scene->map, true);
 
 	if (err)
 		return err;
@@ -549,7 +531,7 @@ static int begin_scene(struct scene *scene, const struct step *step)
 	if (!err)
 		err = step_map(scene);
 	if (!err)
-		err = fill_contents(scene, scene->map);
+		err = use_contents(scene, scene->map, true);
 	if (!err)
 		err = step_unmap(scene);
 	if (!err && step->mapped)
@@ -566,9 +548,9 @@ static int end_scene(struct scene *scene, const struct step *step)
 		if (!scene->map)
 			err = step_map(scene);
 		if (!err && step->bare)
-			err = fill_contents(scene, scene->map);
+			err = use_contents(scene, scene->map, true);
 		if (!err)
-			err = check_contents(scene, scene->map);
+			err = use_contents(scene, scene->map, false);
 	}
 	if (scene->map)
 		munmap(scene->map, map_size(scene));
@@ -579,31 +561,16 @@ static int end_scene(struct scene *scene, const struct step *step)
 }
 
 /*
- * Their memory comes with the first fault, and is not worth the OOM killer: drivers
- * send SIGBUS if there is none.
+ * Whether @err is what the failure of an allocation in that step may look like. Some
+ * drivers send SIGBUS for memory that comes with the first fault.
  */
-static const char *const sigbus[] = {
-	"vgem", "vkms", "virtio_gpu", "bochs", "cirrus", "qxl",
-};
-
-static bool may_sigbus(const struct dmabuf_exporter *exp)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(sigbus); i++)
-		if (!strcmp(exp->name, sigbus[i]))
-			return true;
-	return false;
-}
-
-/* Whether @err is what the failure of an allocation in that step may look like */
 static bool is_excused(const struct dmabuf_exporter *exp, const struct step *step,
 		       int err)
 {
 	unsigned int i;
 
 	if (err == -EFAULT)
-		return may_sigbus(exp);
+		return exp->sigbus;
 	for (i = 0; i < ARRAY_SIZE(step->also); i++)
 		if (err == step->also[i])
 			return true;
@@ -749,12 +716,17 @@ static void fail_exporter(const struct dmabuf_exporter *exp)
 }
 
 /* Memory that nobody refers to, whoever allocated it */
-static void test_kmemleak(void)
+static void test_kmemleak(bool there)
 {
-	long leaks = dmabuf_leaks();
+	long leaks;
 
-	if (leaks == -ENOENT)
-		ksft_test_result_skip("kmemleak (needs CONFIG_DEBUG_KMEMLEAK)\n");
+	if (!there) {
+		ksft_test_result_skip("kmemleak (needs CONFIG_DEBUG_KMEMLEAK, kmemleak=on)\n");
+		return;
+	}
+	leaks = dmabuf_leaks();
+	if (leaks < 0)
+		ksft_test_result_fail("kmemleak (has switched itself off)\n");
 	else
 		ksft_test_result(!leaks, "kmemleak (%ld)\n", leaks);
 }
@@ -767,9 +739,13 @@ int main(int argc, char **argv)
 		.sa_flags = SA_SIGINFO,
 	};
 	unsigned int i, nr = 0;
+	bool kmemleak;
 
 	ksft_print_header();
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (int arg = 1; arg < argc; arg++)
+		if (!dmabuf_exporter_find(argv[arg]))
+			ksft_exit_fail_msg("%s: no such exporter\n", argv[arg]);
 	set_up_injection();
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
@@ -777,11 +753,11 @@ int main(int argc, char **argv)
 	for (i = 0; i < nr_dmabuf_exporters; i++)
 		nr += dmabuf_is_wanted(dmabuf_exporters[i].name, argc, argv);
 	ksft_set_plan(nr + 1);
-	dmabuf_forget_leaks();
+	kmemleak = !dmabuf_forget_leaks();
 
 	for (i = 0; i < nr_dmabuf_exporters; i++)
 		if (dmabuf_is_wanted(dmabuf_exporters[i].name, argc, argv))
 			fail_exporter(&dmabuf_exporters[i]);
-	test_kmemleak();
+	test_kmemleak(kmemleak);
 	ksft_finished();
 }

@@ -17,10 +17,11 @@ long dmabuf_count(void)
 	return dmabuf_read_number(DMABUF_BUFINFO, "Total %ld objects");
 }
 
-void dmabuf_forget_leaks(void)
+int dmabuf_forget_leaks(void)
 {
-	dmabuf_write_file(KMEMLEAK, "scan");
-	dmabuf_write_file(KMEMLEAK, "clear");
+	int err = dmabuf_write_file(KMEMLEAK, "scan");
+
+	return err ?: dmabuf_write_file(KMEMLEAK, "clear");
 }
 
 long dmabuf_leaks(void)

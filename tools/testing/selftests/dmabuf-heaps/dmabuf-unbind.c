@@ -44,18 +44,12 @@ static const struct {
 	{ "iommu_", "/sys/bus/pci/drivers/dma_buf_test/*:*" },
 };
 
-/*
- * How far it has come when the device goes away
- * @name:    for messages
- * @touched: the mapping has entries
- * @open:    the node of the device is open; without, only the dma-buf is
- * @closed:  the dma-buf is closed, only the mapping has it
- */
+/* How far it has come when the device goes away */
 static const struct way {
-	const char *name;
-	bool touched;
-	bool open;
-	bool closed;
+	const char *name;	/* for messages */
+	bool touched;		/* the mapping has entries */
+	bool open;		/* the node of the device is; without, only the dma-buf */
+	bool closed;		/* the dma-buf is, only the mapping has it */
 } ways[] = {
 	{ "untouched, device open", .open = true },
 	{ "touched, device open", .touched = true, .open = true },
@@ -72,18 +66,14 @@ static void on_signal(int sig)
 	siglongjmp(signal_env, sig);
 }
 
-/**
- * struct removal - how a device goes away and comes back
- * @name:   of the device
- * @device: its directory in sysfs
- * @driver: that of its driver; empty if the device itself goes away
- */
+/* How a device goes away and comes back */
 struct removal {
-	const char *name;
-	char device[PATH_MAX];
-	char driver[PATH_MAX];
+	const char *name;		/* of the device */
+	char device[PATH_MAX];		/* its directory in sysfs */
+	char driver[PATH_MAX];		/* of its driver; empty if the device itself goes */
 };
 
+/* 0 or -errno */
 static int find_removal(const struct dmabuf_exporter *exp,
 			const struct dmabuf *buf, struct removal *removal)
 {
@@ -106,20 +96,20 @@ static int find_removal(const struct dmabuf_exporter *exp,
 	}
 
 	if (glob(path, 0, NULL, &found))
-		return -1;
+		return -ENODEV;
 	err = !realpath(found.gl_pathv[0], removal->device);
 	globfree(&found);
 	if (err)
-		return -1;
+		return -ENODEV;
 	removal->name = strrchr(removal->device, '/') + 1;
 	removal->driver[0] = '\0';
 	if (once)
 		return 0;
 	snprintf(path, sizeof(path), "%s/driver", removal->device);
 	if (!realpath(path, removal->driver))
-		return -1;
+		return -ENODEV;
 	snprintf(path, sizeof(path), "%s/unbind", removal->driver);
-	return access(path, W_OK);
+	return access(path, W_OK) ? -errno : 0;
 }
 
 static bool tell(const char *dir, const char *file, const char *value)
@@ -164,13 +154,19 @@ static void stir(void)
 static int check_page(char *page, unsigned long nr)
 {
 	size_t ps = dmabuf_page_size();
-	int wrong;
+	int sig = sigsetjmp(signal_env, 1);
+	int ret = sig == SIGBUS ? -1 : 1;
 
-	if (sigsetjmp(signal_env, 1))
-		return -1;
-	wrong = dmabuf_check(page, ps, nr);
-	dmabuf_fill(page, ps, nr);
-	return wrong + dmabuf_check(page, ps, nr);
+	if (!sig) {
+		signal(SIGBUS, on_signal);
+		signal(SIGSEGV, on_signal);
+		ret = dmabuf_check(page, ps, nr);
+		dmabuf_fill(page, ps, nr);
+		ret += dmabuf_check(page, ps, nr);
+	}
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+	return ret;
 }
 
 static bool look(const char *when, char *map, size_t len)
@@ -247,6 +243,11 @@ static bool unbind(const struct dmabuf_exporter *exp, const struct way *way)
 	if (!way->touched) {
 		munmap(map, len);
 		map = dmabuf_map(&buf, RW, MAP_SHARED);
+		if (map == MAP_FAILED) {
+			ksft_perror("mmap");
+			dmabuf_put(&buf);
+			return false;
+		}
 	}
 	if (!way->open)
 		dmabuf_close_device(&buf);
@@ -297,19 +298,21 @@ static const char *why_not(const struct dmabuf_exporter *exp)
 		return NULL;
 	err = find_removal(exp, &buf, &removal);
 	dmabuf_put(&buf);
+	if (err == -EACCES)
+		return "needs root";
 	return err ? "has no device that can go away" : NULL;
 }
 
 /* Takes the names of exporters, all without. */
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = on_signal };
 	unsigned int i, j, nr = 0;
 
 	ksft_print_header();
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	sigaction(SIGBUS, &action, NULL);
-	sigaction(SIGSEGV, &action, NULL);
+	for (int arg = 1; arg < argc; arg++)
+		if (!dmabuf_exporter_find(argv[arg]))
+			ksft_exit_fail_msg("%s: no such exporter\n", argv[arg]);
 
 	for (i = 0; i < nr_dmabuf_exporters; i++)
 		nr += dmabuf_is_wanted(dmabuf_exporters[i].name, argc, argv);
