@@ -929,11 +929,11 @@ static const struct bench benches[] = {
 		/* as will-it-scale's page_fault3: a fault for each page of a file */
 		.name = "file", .exporter = MEMFD, .held = true,
 		.broken_to = NOT_BROKEN, .from = SHORT,
-		.sizes = { 1 * MiB, 16 * MiB }, .brief = { 1 * MiB, 16 * MiB },
+		.sizes = { 256 * KiB, 1 * MiB, 16 * MiB }, .brief = { 256 * KiB, 16 * MiB },
 	}, {
 		.name = "anonymous", .exporter = ANONYMOUS,
 		.broken_to = NOT_BROKEN, .from = SHORT,
-		.sizes = { 1 * MiB, 16 * MiB }, .brief = { 1 * MiB, 16 * MiB },
+		.sizes = { 256 * KiB, 1 * MiB, 16 * MiB }, .brief = { 256 * KiB, 16 * MiB },
 	}, {
 		.name = "curve", .exporter = "system",
 		.broken_to = NOT_BROKEN, .from = LONG, .sizes = CURVE,
