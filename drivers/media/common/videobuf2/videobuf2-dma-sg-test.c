@@ -141,9 +141,8 @@ static void test_node(struct kunit *test)
 	for (unsigned long i = 0; i < TEST_PAGES; i += 61) {
 		unsigned long at = addr + (i << PAGE_SHIFT);
 
+		/* The fast ones may leave pages without a mapping to these. */
 		EXPECT_RIGHT(test, dma_buf_probe_gup(at, false, true));
-		if (IS_ENABLED(CONFIG_HAVE_GUP_FAST) && IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
-			EXPECT_RIGHT(test, dma_buf_probe_gup(at, true, true));
 	}
 	unmap(test, addr, TEST_PAGES);
 	KUNIT_EXPECT_EQ(test, ops->num_users(t->buf), 2);
