@@ -132,11 +132,17 @@ patch_field() {
 }
 patch_subject() { patch_field Subject "$1" | sed 's/^\[[^]]*\] *//'; }
 
-# One line per result in build/results; the last line of make test counts them
+# One line per result in build/results; the last line of make test counts them. After one that failed rc is 1,
+# which is what a script ends with.
 result() { printf '%s %s\n' "$1" "$2" | tee -a "$RESULTS" >&2; }
 pass() { result PASS "$1"; }
-fail() { result FAIL "$1"; }
+fail() { result FAIL "$1"; rc=1; }
 skip() { result SKIP "$1"; }
+# take_results FILE: those that step/ktap or the like wrote
+take_results() {
+	tee -a "$RESULTS" <"$1" >&2
+	! grep -q '^FAIL' "$1" || rc=1
+}
 
 # Prints what went wrong in a log: the first errors of the compiler, or else what looks like one
 log_errors() {
