@@ -118,6 +118,16 @@ static int phys_empty(struct test_buf *buf, pgoff_t pgoff,
 	return one_vec(vec, page_to_phys(buf->pages[pgoff]), 0);
 }
 
+/* wrong: a range that ends within a page */
+static int phys_odd(struct test_buf *buf, pgoff_t pgoff,
+		    struct phys_vec *vec, unsigned int nr)
+{
+	phys_single(buf, pgoff, vec, nr);
+	vec->len += 512;
+
+	return 1;
+}
+
 #define EXP(_name, _ranges, _get_phys, ...) \
 	{ _name, .ranges = _ranges, .get_phys = _get_phys, __VA_ARGS__ }
 #define EXP_HUGE(_name, _ranges, _get_phys, ...) \
@@ -428,6 +438,7 @@ static const struct test_exporter liars[] = {
 	EXP("more ranges than asked for, huge", big, phys_too_many),
 	EXP("empty range", block, phys_empty),
 	EXP("empty range, huge", big, phys_empty),
+	EXP("range that ends within a page", block, phys_odd),
 };
 
 KUNIT_ARRAY_PARAM_DESC(liars, liars, name);

@@ -20,6 +20,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #ifdef CONFIG_X86_PAT
 #include <asm/memtype.h>
@@ -42,6 +43,8 @@ MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 #define PT_BLOCK_PAGES	PTRS_PER_PTE
 #define PT_BLOCK_SIZE	(PT_BLOCK_PAGES * PAGE_SIZE)
 #define PT_RW		(PROT_READ | PROT_WRITE)
+/* A handler that is to be called again until something has happened gives up then. */
+#define PT_TRIES	1000
 
 struct pfnmap_test {
 	struct kunit *test;
@@ -56,6 +59,7 @@ struct pfnmap_test {
 	pgoff_t limit;
 	bool retry;
 	bool waits;
+	bool stuck;
 };
 
 /* Fills one page table, as far as the vma goes. */
@@ -72,6 +76,11 @@ static vm_fault_t pt_fault(struct vm_fault *vmf)
 	/* As a wait that a signal ends */
 	if (t->waits && signal_pending(current))
 		return VM_FAULT_NOPAGE;
+	/* As a wait for somebody who needs the lock */
+	if (t->stuck && t->faults < PT_TRIES) {
+		msleep(1);
+		return VM_FAULT_NOPAGE;
+	}
 	if (t->retry && fault_flag_allow_retry_first(vmf->flags)) {
 		t->retry = false;
 		release_fault_lock(vmf);
@@ -977,9 +986,12 @@ static void pt_populate_mmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0, true));
 	KUNIT_EXPECT_EQ(test, t->faults, 0);
 	current->mm->def_flags |= VM_LOCKONFAULT;
+	mm_populate(addr, 2 * PT_BLOCK_SIZE);
+	KUNIT_EXPECT_EQ(test, t->faults, 0);
+	/* but mlock() asks for the pages now */
 	KUNIT_EXPECT_EQ(test, 0, __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0, false));
 	current->mm->def_flags &= ~VM_LOCKONFAULT;
-	KUNIT_EXPECT_EQ(test, t->faults, 0);
+	KUNIT_EXPECT_EQ(test, t->faults, 1);
 }
 
 /* The handler is not to send the fault away: it could do so for ever. */
@@ -1015,6 +1027,45 @@ static void pt_populate_signal(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ), 0);
 	KUNIT_EXPECT_EQ(test, t->faults, 4);
+}
+
+struct pt_locker {
+	struct work_struct work;
+	struct mm_struct *mm;
+	struct pfnmap_test *t;
+};
+
+/* What a handler waits for, and needs the lock that its caller holds */
+static void pt_lock_mm(struct work_struct *work)
+{
+	struct pt_locker *locker = container_of(work, struct pt_locker, work);
+
+	mmap_write_lock(locker->mm);
+	locker->t->stuck = false;
+	mmap_write_unlock(locker->mm);
+}
+
+/* A handler that gets nowhere is called again without the lock in between. */
+static void pt_populate_stuck(struct kunit *test)
+{
+	struct pfnmap_test *t = test->priv;
+	struct pt_locker locker = { .mm = current->mm, .t = t };
+	unsigned long addr;
+
+	addr = pt_map(test, &pt_ops_fault, 2 * PT_BLOCK_SIZE, PROT_READ, MAP_SHARED);
+
+	/* mlock() leaves the mapping to the first accesses. */
+	t->stuck = true;
+	KUNIT_EXPECT_EQ(test, __mm_populate(addr, 2 * PT_BLOCK_SIZE, 0, false), 0);
+	KUNIT_EXPECT_EQ(test, t->faults, 1);
+
+	INIT_WORK_ONSTACK(&locker.work, pt_lock_mm);
+	schedule_work(&locker.work);
+	KUNIT_EXPECT_EQ(test, pt_madvise(addr, 2 * PT_BLOCK_SIZE, MADV_POPULATE_READ), 0);
+	KUNIT_EXPECT_LT(test, t->faults, PT_TRIES);
+	KUNIT_EXPECT_EQ(test, pt_count_present(addr, 2 * PT_BLOCK_PAGES), 2 * PT_BLOCK_PAGES);
+	flush_work(&locker.work);
+	destroy_work_on_stack(&locker.work);
 }
 
 static void pt_populate_errors(struct kunit *test)
@@ -1062,6 +1113,7 @@ static struct kunit_case pfnmap_test_cases[] = {
 	KUNIT_CASE(pt_populate_mmap),
 	KUNIT_CASE(pt_populate_retry),
 	KUNIT_CASE(pt_populate_signal),
+	KUNIT_CASE(pt_populate_stuck),
 	KUNIT_CASE(pt_populate_errors),
 	/* These two hit a BUG() in a kernel that does not pass them. */
 	KUNIT_CASE(pt_insert_pages),
