@@ -78,7 +78,7 @@ static vm_fault_t pt_fault(struct vm_fault *vmf)
 		return VM_FAULT_NOPAGE;
 	/* As a wait for somebody who needs the lock */
 	if (t->stuck && t->faults < PT_TRIES) {
-		msleep(1);
+		usleep_range(1000, 2000);
 		return VM_FAULT_NOPAGE;
 	}
 	if (t->retry && fault_flag_allow_retry_first(vmf->flags)) {
