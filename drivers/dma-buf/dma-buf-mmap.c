@@ -384,73 +384,27 @@ static pgprot_t phys_prot(const struct vm_area_struct *vma)
 	return vma->vm_page_prot;
 }
 
-/* Goes through a buffer, from @pgoff on. */
-struct phys_iter {
-	struct dma_buf *dmabuf;
-	pgoff_t pgoff;			/* page of the buffer after those in @vec */
-	int next, nr;			/* the next range in @vec, and all of them */
-	struct phys_vec vec[32];	/* the next one begins with the next page */
+/* Ranges of memory from an address of the vma on. */
+struct phys_ranges {
+	unsigned int nr;	/* entries of @vec */
+	unsigned long pages;	/* number of pages in them */
+	struct phys_vec vec[DMA_BUF_LOOK_UP_RANGES];
 };
 
-static int phys_iter_look_up(struct phys_iter *iter)
-{
-	int i;
-
-	iter->next = 0;
-	iter->nr = get_phys(iter->dmabuf, iter->pgoff, iter->vec,
-			    ARRAY_SIZE(iter->vec));
-
-	for (i = 0; i < iter->nr; i++) {
-		if (WARN_ONCE(!iter->vec[i].len || !PAGE_ALIGNED(iter->vec[i].len),
-			      "%ps returned a range of %zu bytes\n",
-			      iter->dmabuf->ops->get_phys, iter->vec[i].len))
-			return -EINVAL;
-		iter->pgoff += iter->vec[i].len >> PAGE_SHIFT;
-	}
-
-	return min(iter->nr, 0);
-}
-
-static int phys_iter_fill(struct phys_iter *iter, unsigned long *pfns,
-			  unsigned int nr)
-{
-	while (nr) {
-		struct phys_vec *vec;
-		unsigned int n, i;
-		unsigned long pfn;
-
-		if (iter->next == iter->nr) {
-			int err = phys_iter_look_up(iter);
-
-			if (err)
-				return err;
-		}
-
-		vec = &iter->vec[iter->next];
-		pfn = PHYS_PFN(vec->paddr);
-		n = min(nr, vec->len >> PAGE_SHIFT);
-		for (i = 0; i < n; i++)
-			pfns[i] = pfn + i;
-		pfns += n;
-		nr -= n;
-		vec->paddr += PFN_PHYS(n);
-		vec->len -= (size_t)n << PAGE_SHIFT;
-		if (!vec->len)
-			iter->next++;
-	}
-
-	return 0;
-}
-
 /* Where caches alias, the mapping is to show what the kernel wrote. */
-static void phys_flush_dcache(const unsigned long *pfns, unsigned int nr)
+static void phys_flush_dcache(const struct phys_ranges *ranges)
 {
 	if (!ARCH_IMPLEMENTS_FLUSH_DCACHE_PAGE)
 		return;
 
-	for (unsigned int i = 0; i < nr; i++)
-		if (pfn_valid(pfns[i]))
-			flush_dcache_page(pfn_to_page(pfns[i]));
+	for (unsigned int i = 0; i < ranges->nr; i++) {
+		unsigned long pfn = PHYS_PFN(ranges->vec[i].paddr);
+		unsigned long end = pfn + (ranges->vec[i].len >> PAGE_SHIFT);
+
+		for (; pfn < end; pfn++)
+			if (pfn_valid(pfn))
+				flush_dcache_page(pfn_to_page(pfn));
+	}
 }
 
 /* The part of the vma that lies in the aligned block around the fault. */
@@ -465,52 +419,74 @@ static unsigned long phys_block(const struct vm_fault *vmf, unsigned long size,
 	return ((last - *addr) >> PAGE_SHIFT) + 1;
 }
 
+/* Find the memory for at most @max_pages from @addr on. */
+static int phys_look_up(const struct vm_area_struct *vma, unsigned long addr,
+			unsigned long max_pages, struct phys_ranges *ranges)
+{
+	struct dma_buf *dmabuf = vma_dma_buf(vma);
+	struct phys_vec *vec = ranges->vec;
+	unsigned long pages = 0;
+	int i, nr;
+
+	nr = get_phys(dmabuf, linear_page_index(vma, addr), vec,
+		      ARRAY_SIZE(ranges->vec));
+	if (nr < 0)
+		return nr;
+
+	for (i = 0; i < nr && pages < max_pages; i++) {
+		if (WARN_ONCE(!vec[i].len || !PAGE_ALIGNED(vec[i].len),
+			      "%ps returned a range of %zu bytes\n",
+			      dmabuf->ops->get_phys, vec[i].len))
+			return -EINVAL;
+		pages += vec[i].len >> PAGE_SHIFT;
+	}
+	if (pages > max_pages) {
+		vec[i - 1].len -= (pages - max_pages) << PAGE_SHIFT;
+		pages = max_pages;
+	}
+	ranges->nr = i;
+	ranges->pages = pages;
+
+	return 0;
+}
+
 /*
  * Fill the page table around the fault: an entry more costs much less than a
- * fault. Where the memory is in so many ranges that each of them counts, fill a
- * quarter of it, so that a single page stays cheap.
+ * fault. Where a quarter of it takes more ranges than one look-up finds, each of
+ * them counts: fill that quarter only, so that a single page stays cheap. What the
+ * other quarters are like is not looked at before.
  */
 static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	const pgprot_t prot = phys_prot(vma);
-	/* Filled before they are read: to clear them takes time in every fault. */
-	unsigned long pfns[64] __uninitialized;
-	struct phys_iter iter __uninitialized;
+	/* Filled before it is read: to clear it takes time in every fault. */
+	struct phys_ranges ranges __uninitialized;
 	unsigned long addr, left;
-	pgoff_t first;
+	vm_fault_t ret;
 	int err;
 
-	left = phys_block(vmf, PMD_SIZE, &addr);
-	first = linear_page_index(vma, addr);
-	iter.dmabuf = vma_dma_buf(vma);
-	iter.pgoff = first;
-	err = phys_iter_look_up(&iter);
-	if (err)
-		return phys_fault_error(err);
-
-	if (iter.pgoff - first < left) {
-		left = phys_block(vmf, PMD_SIZE / 4, &addr);
-		iter.pgoff = linear_page_index(vma, addr);
-		iter.nr = 0;
+	left = phys_block(vmf, PMD_SIZE / 4, &addr);
+	err = phys_look_up(vma, addr, left, &ranges);
+	if (!err && ranges.pages == left) {
+		left = phys_block(vmf, PMD_SIZE, &addr);
+		if (ranges.pages < left)
+			err = phys_look_up(vma, addr, left, &ranges);
 	}
 
-	while (left) {
-		unsigned int nr = min(left, ARRAY_SIZE(pfns));
-		vm_fault_t ret;
-
-		err = phys_iter_fill(&iter, pfns, nr);
+	for (;;) {
 		if (err)
 			return phys_fault_error(err);
-		phys_flush_dcache(pfns, nr);
-		ret = vmf_insert_pfns(vmf, addr, pfns, nr, prot);
-		if (ret != VM_FAULT_NOPAGE)
-			return ret;
-		addr += nr * PAGE_SIZE;
-		left -= nr;
-	}
 
-	return VM_FAULT_NOPAGE;
+		phys_flush_dcache(&ranges);
+		ret = vmf_insert_pfns(vmf, addr, ranges.vec, ranges.nr, prot);
+		left -= ranges.pages;
+		if (!left || ret != VM_FAULT_NOPAGE)
+			return ret;
+
+		addr += ranges.pages * PAGE_SIZE;
+		err = phys_look_up(vma, addr, left, &ranges);
+	}
 }
 
 /* Find the pfn for a huge entry at the address of the fault, if one fits. */

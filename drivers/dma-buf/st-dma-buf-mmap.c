@@ -274,20 +274,21 @@ static vm_fault_t fault_pfns(struct vm_fault *vmf, struct page *page)
 {
 	unsigned long addr = ALIGN_DOWN(vmf->address, 16 * PAGE_SIZE);
 	struct vm_area_struct *vma = vmf->vma;
+	unsigned long end = min(addr + 16 * PAGE_SIZE, vma->vm_end);
 	struct test_buf *buf = vma->vm_private_data;
-	unsigned long pfns[16];
+	struct phys_vec vec[16];
 	unsigned int n = 0;
 	pgoff_t pgoff;
 
 	addr = max(addr, vma->vm_start);
 	pgoff = linear_page_index(vma, addr) - buf->start;
-	while (n < ARRAY_SIZE(pfns) && pgoff + n < buf->nr &&
-	       addr + n * PAGE_SIZE < vma->vm_end) {
-		pfns[n] = page_to_pfn(buf->pages[pgoff + n]);
+	while (pgoff + n < buf->nr && addr + n * PAGE_SIZE < end) {
+		vec[n].paddr = page_to_phys(buf->pages[pgoff + n]);
+		vec[n].len = PAGE_SIZE;
 		n++;
 	}
 
-	return vmf_insert_pfns(vmf, addr, pfns, n, vma->vm_page_prot);
+	return vmf_insert_pfns(vmf, addr, vec, n, vma->vm_page_prot);
 }
 
 /* wrong: the page is refcounted and mapped like one of a file */

@@ -13,16 +13,14 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "dma-buf-mmap.h"
 #include "st-dma-buf-common.h"
 
 static const unsigned int one[] = { 1, 0 };
 static const unsigned int single[] = { 1, 1, 1, 1, 1, 1, 1, 1, 0 };
 static const unsigned int block[] = { 8, 0 };
 static const unsigned int mixed[] = { 1, 3, 2, 1, 4, 1, 0 };
-static const unsigned int many[] = {
-	3, 64, 5, 128, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 55, 0
-};
+static const unsigned int many[] = { 3, 64, 5, 60, [4 ... 83] = 1, 55, 0 };
 
 static const unsigned int pmds[] = { PMD_PAGES, PMD_PAGES, 0 };
 static const unsigned int big[] = { 2 * PMD_PAGES, 0 };
@@ -290,7 +288,7 @@ static void expect_pte(struct kunit *test, struct test_buf *buf,
 	KUNIT_EXPECT_EQ(test, entry.dirty, writable);
 }
 
-/* Whether one look-up, which has room for 32 ranges, tells all of this. */
+/* Whether one look-up tells all of this. */
 static bool one_look_up(const struct test_buf *buf, pgoff_t first, pgoff_t nr)
 {
 	unsigned int nr_ranges = 0;
@@ -302,29 +300,30 @@ static bool one_look_up(const struct test_buf *buf, pgoff_t first, pgoff_t nr)
 		nr_ranges += end > first;
 	}
 
-	return nr_ranges <= 32;
+	return nr_ranges <= DMA_BUF_LOOK_UP_RANGES;
 }
 
 /*
  * Nothing is looked up or mapped before the first access. One access, to
  * whatever page of whatever part of the buffer, fills the page table as far as
- * the vma goes, and no further. Where one look-up does not tell all, it fills a
- * quarter of the page table. A read of a writable vma maps it writable.
+ * the vma goes, and no further. Where one look-up does not tell a quarter of it,
+ * it fills that quarter only. A read of a writable vma maps it writable.
  */
 static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 		       pgoff_t nr, pgoff_t touch, bool write)
 {
-	/* At the begin of a page table, which then holds all of it. */
+	/* At the begin of a page table, which holds all of it if there is room. */
 	unsigned long addr = test_buf_mmap_at(test, buf, write ? RW : PROT_READ,
 					      first, 0);
 	unsigned long end = addr + nr * PAGE_SIZE;
 	pgoff_t all = buf->nr - first;
-	pgoff_t begin = 0, last = nr;
+	pgoff_t begin = ALIGN_DOWN(touch, PMD_PAGES / 4);
+	pgoff_t last = min(begin + PMD_PAGES / 4, nr);
 	u8 val = 1;
 
-	if (!one_look_up(buf, first, nr)) {
-		begin = ALIGN_DOWN(touch, PMD_PAGES / 4);
-		last = min(begin + PMD_PAGES / 4, nr);
+	if (one_look_up(buf, first + begin, last - begin)) {
+		begin = ALIGN_DOWN(touch, PMD_PAGES);
+		last = min(begin + PMD_PAGES, nr);
 	}
 	if (nr < all)
 		test_munmap(test, end, all - nr);
@@ -337,6 +336,9 @@ static void fault_part(struct kunit *test, struct test_buf *buf, pgoff_t first,
 		expect_pte(test, buf, addr + i * PAGE_SIZE, first + i, write);
 	if (last < nr)
 		test_buf_expect_entry(test, buf, addr + last * PAGE_SIZE, first + last, 0);
+	if (begin)
+		test_buf_expect_entry(test, buf, addr + (begin - 1) * PAGE_SIZE,
+				      first + begin - 1, 0);
 	atomic_set(&buf->lookups, 0);
 
 	EXPECT_CONTENT(test, addr, first, nr);
