@@ -462,16 +462,20 @@ static vm_fault_t phys_fault_pages(struct vm_fault *vmf)
 	const pgprot_t prot = phys_prot(vma);
 	/* Filled before it is read: to clear it takes time in every fault. */
 	struct phys_ranges ranges __uninitialized;
-	unsigned long addr, left;
+	unsigned long addr, left, begin, all;
 	vm_fault_t ret;
 	int err;
 
+	all = phys_block(vmf, PMD_SIZE, &begin);
 	left = phys_block(vmf, PMD_SIZE / 4, &addr);
-	err = phys_look_up(vma, addr, left, &ranges);
-	if (!err && ranges.pages == left) {
-		left = phys_block(vmf, PMD_SIZE, &addr);
-		if (ranges.pages < left)
+	err = phys_look_up(vma, addr, all - ((addr - begin) >> PAGE_SHIFT),
+			   &ranges);
+	if (!err && ranges.pages >= left) {
+		left = all;
+		if (addr != begin) {
+			addr = begin;
 			err = phys_look_up(vma, addr, left, &ranges);
+		}
 	}
 
 	for (;;) {
