@@ -12,6 +12,7 @@
 #define pr_fmt(fmt) "dma-buf: " fmt
 
 #include <linux/cacheflush.h>
+#include <linux/cacheinfo.h>
 #include <linux/dma-buf.h>
 #include <linux/export.h>
 #include <linux/highmem.h>
@@ -394,7 +395,7 @@ struct phys_ranges {
 /* Where caches alias, the mapping is to show what the kernel wrote. */
 static void phys_flush_dcache(const struct phys_ranges *ranges)
 {
-	if (!ARCH_IMPLEMENTS_FLUSH_DCACHE_PAGE)
+	if (!cpu_dcache_is_aliasing())
 		return;
 
 	for (unsigned int i = 0; i < ranges->nr; i++) {
