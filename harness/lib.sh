@@ -40,6 +40,7 @@ from=$(base_field from)
 topics() { sed -s 's/#.*//; s/[ 	]*$//; /^$/d' "$TOP/patches/$BASE/series" ${from:+"$TOP/patches/$from/series"}; }
 topic_patches() { (cd "$QUEUE" && find "$1" -name '[0-9]*.patch' | sort); }
 topic_field() { sed -n "s/^$2:[ 	]*//p" "$QUEUE/$1/topic"; }
+is_private() { [ "$(topic_field "$1" Private)" = yes ]; }
 # topic_needs TOPIC: the topics that it needs, with those that these need, in the order of the series
 topic_needs() {
 	_needs=" $(topic_field "$1" Needs) "
@@ -164,6 +165,12 @@ lost_symbols() {
 warnings_of() {
 	sed -n -e "s|$1/||g" -e 's/^\(\.\.\/\)*//' \
 		-e 's/^\([^ :]*\.[chS]\):[0-9]*:\([0-9]*:\)\{0,1\} \(.*\(warning\|error\): .*\)$/\1: \3/p' | sort
+}
+
+# needs_part NAME: dies if this base has no such part of make test
+needs_part() {
+	_parts=$(base_field parts)
+	case " ${_parts:-$1} " in *" $1 "*) ;; *) die "BASE=$BASE has no $1, as patches/$BASE/base says (parts)" ;; esac
 }
 
 # exporters MACHINE: options by which the selftest takes those that are there, and exporter_names MACHINE:
