@@ -268,6 +268,9 @@ static int access_no_page(struct vm_area_struct *vma, unsigned long addr,
 {
 	if (!IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT) || ram)
 		return -EIO;
+	/* The kernel maps it with what the entry has, on some architectures. */
+	if (!(vma->vm_flags & (VM_READ | VM_WRITE)))
+		return -EIO;
 
 	return generic_access_phys(vma, addr, buf, len, write);
 }
@@ -286,8 +289,9 @@ static int access_no_page(struct vm_area_struct *vma, unsigned long addr,
  *
  * Copies within one page; the caller comes back for the rest. An entry that is
  * missing is faulted in, so nothing but the page table is needed to find the
- * memory. As get_user_pages() does for a shared mapping, this reads what could
- * be made readable and writes only where the process itself may write.
+ * memory. As get_user_pages() does for a shared mapping, this reads RAM that could
+ * be made readable, and writes only where the process itself may write. Device
+ * memory has to be mapped with some protection for the kernel to map it as well.
  *
  * RAM is accessed through the kernel's own mapping of it. Where @vma is not
  * cached that is not coherent with it, on an architecture where this matters,
@@ -298,8 +302,9 @@ static int access_no_page(struct vm_area_struct *vma, unsigned long addr,
  *	    under the page table lock, so the memory cannot move meanwhile.
  * Return: number of bytes copied, or a negative errno: -EFAULT if @vma does not
  *	   allow the access or nothing can be mapped at @addr, -EHWPOISON, -EIO
- *	   for memory that the kernel cannot access, -EINVAL for a vma that is not
- *	   a pfn mapping, or -ENOMEM.
+ *	   for memory that the kernel cannot access, -EINTR if a signal ended the
+ *	   wait of the fault handler, -EINVAL for a vma that is not a pfn mapping
+ *	   or for device memory that has just moved, or -ENOMEM.
  */
 int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 		      void *buf, int len, int write)
