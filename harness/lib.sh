@@ -56,10 +56,10 @@ debug_kernels() { (cd "$TOP/harness/config" && ls debug-*.config) | sed 's/^debu
 [ -z "$DEBUG" ] || debug_kernels | grep -qxF "$DEBUG" ||
 	die "DEBUG=$DEBUG: no such kernel; there is:$(list "$(debug_kernels)")"
 
-ARCHFILE=$TOP/harness/arch/$ARCH
-[ -f "$ARCHFILE" ] || die "ARCH=$ARCH: no such architecture here; there is: $(cd "$TOP/harness/arch" && echo *)"
+check_arch() { [ -f "$TOP/harness/arch/$1" ] || die "ARCH=$1: no such architecture here; there is: $(cd "$TOP/harness/arch" && echo *)"; }
+check_arch "$ARCH"
 # shellcheck source=harness/arch/x86_64
-. "$ARCHFILE"
+. "$TOP/harness/arch/$ARCH"
 
 TOPIC=${TOPIC:-}
 [ -z "$TOPIC" ] || topics | grep -qxF "$TOPIC" ||
@@ -195,14 +195,6 @@ check_exporter() {
 	[ -n "${S:-}" ] || return 0
 	_all=$(exporter_names default; exporter_names iommu)
 	echo "$_all" | grep -qxF "$S" || die "S=$S: ARCH=$ARCH has no such exporter; there is:$(list "$_all")"
-}
-
-# expect NAME: the file of what is expected or accepted, of this base if it has one of its own
-expect() {
-	_f=$TOP/harness/expect/$BASE/$1
-	[ -f "$_f" ] || _f=$TOP/harness/expect/$1
-	[ -f "$_f" ] || die "harness/expect/$1 is missing"
-	echo "$_f"
 }
 
 # variants OPTION PREFIX: the exporters of the selftest whose names begin with it, as options for it
