@@ -24,7 +24,9 @@
 #include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/pagewalk.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include <trace/events/dma_buf.h>
 
@@ -275,6 +277,61 @@ static int access_no_page(struct vm_area_struct *vma, unsigned long addr,
 	return generic_access_phys(vma, addr, buf, len, write);
 }
 
+/* Whether @vma has the caching, and whatever else, that memory usually has. */
+static bool vma_has_default_prot(const struct vm_area_struct *vma)
+{
+	pgprot_t prot = vm_get_page_prot(vma->vm_flags);
+
+	return pgprot_val(pgprot_modify(vma->vm_page_prot, prot)) ==
+	       pgprot_val(prot);
+}
+
+/* @vaddr is where the kernel has @page. */
+static void copy_page_bytes(struct vm_area_struct *vma, unsigned long addr,
+			    void *buf, int len, int write, struct page *page,
+			    void *vaddr)
+{
+	vaddr += offset_in_page(addr);
+	if (write)
+		copy_to_user_page(vma, page, addr, vaddr, buf, len);
+	else
+		copy_from_user_page(vma, page, addr, buf, vaddr, len);
+}
+
+/*
+ * Memory that is write-combined in @vma, for example. On some architectures
+ * that is not coherent with the kernel's own mapping of it, which is cached, and
+ * what is written there may reach the memory much later. So make another, which
+ * may take the time to allocate memory, and look whether @page is still there.
+ */
+static int access_by_vmap(struct vm_area_struct *vma, unsigned long addr,
+			  void *buf, int len, int write, struct page *page)
+{
+	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
+	void *vaddr;
+	int ret;
+
+	vaddr = vmap(&page, 1, VM_MAP,
+		     pgprot_modify(vma->vm_page_prot, PAGE_KERNEL));
+	if (!vaddr)
+		return -ENOMEM;
+
+	ret = follow_or_fault(&args, write);
+	if (ret)
+		goto out;
+
+	ret = -EINVAL;
+	if (args.pfn == page_to_pfn(page)) {
+		copy_page_bytes(vma, addr, buf, len, write, page, vaddr);
+		ret = len;
+	}
+	follow_pfnmap_end(&args);
+out:
+	vunmap(vaddr);
+
+	return ret;
+}
+
 /**
  * dma_buf_vm_access - read or write a mapping on behalf of a debugger
  * @vma: the mapping, which is VM_PFNMAP and no COW mapping
@@ -293,10 +350,9 @@ static int access_no_page(struct vm_area_struct *vma, unsigned long addr,
  * be made readable, and writes only where the process itself may write. Device
  * memory has to be mapped with some protection for the kernel to map it as well.
  *
- * RAM is accessed through the kernel's own mapping of it. Where @vma is not
- * cached that is not coherent with it, on an architecture where this matters,
- * just as it is not for get_user_pages(). Like all access by a CPU, it is
- * coherent with a device only between DMA_BUF_IOCTL_SYNC calls.
+ * RAM is accessed through the kernel's own mapping of it, or a mapping with the
+ * caching of @vma where that is not the usual one. Like all access by a CPU, it
+ * is coherent with a device only between DMA_BUF_IOCTL_SYNC calls.
  *
  * Context: Process context, with the mmap lock held. May sleep. The copy is made
  *	    under the page table lock, so the memory cannot move meanwhile.
@@ -304,13 +360,12 @@ static int access_no_page(struct vm_area_struct *vma, unsigned long addr,
  *	   allow the access or nothing can be mapped at @addr, -EHWPOISON, -EIO
  *	   for memory that the kernel cannot access, -EINTR if a signal ended the
  *	   wait of the fault handler, -EINVAL for a vma that is not a pfn mapping
- *	   or for device memory that has just moved, or -ENOMEM.
+ *	   or for memory that is not cached and has just moved, or -ENOMEM.
  */
 int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 		      void *buf, int len, int write)
 {
 	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
-	const int offset = offset_in_page(addr);
 	struct page *page;
 	void *vaddr;
 	bool ram;
@@ -337,12 +392,14 @@ int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 	if (PageHWPoison(page))
 		goto out;
 
-	len = min_t(int, len, PAGE_SIZE - offset);
+	len = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
+	if (!vma_has_default_prot(vma)) {
+		follow_pfnmap_end(&args);
+		return access_by_vmap(vma, addr, buf, len, write, page);
+	}
+
 	vaddr = kmap_local_page(page);
-	if (write)
-		copy_to_user_page(vma, page, addr, vaddr + offset, buf, len);
-	else
-		copy_from_user_page(vma, page, addr, buf, vaddr + offset, len);
+	copy_page_bytes(vma, addr, buf, len, write, page, vaddr);
 	kunmap_local(vaddr);
 	ret = len;
 out:
@@ -570,8 +627,12 @@ unsigned long dma_buf_phys_get_unmapped_area(struct file *file,
 	struct dma_buf *dmabuf = file->private_data;
 	struct phys_vec vec __uninitialized;
 
+	/* An address that is asked for is better than one that huge entries fit. */
+	if (addr || len < PMD_SIZE)
+		return mm_get_unmapped_area(file, addr, len, pgoff, flags);
+
 	/* mmap() is going to fail if this is beyond the buffer. */
-	if (len >= PMD_SIZE && pgoff < dmabuf->size >> PAGE_SHIFT &&
+	if (pgoff < dmabuf->size >> PAGE_SHIFT &&
 	    dmabuf->ops->get_phys(dmabuf, pgoff, &vec, 1) == 1 &&
 	    vec.len >= PMD_SIZE)
 		pgoff = PHYS_PFN(vec.paddr);
