@@ -550,6 +550,26 @@ static void test_huge_address(struct kunit *test)
 	test_buf_expect_released(test, buf);
 }
 
+/* An address that is asked for is taken, with no more room there than it needs. */
+static void test_huge_address_hint(struct kunit *test)
+{
+	struct test_buf *buf = test_buf_create(test, &exp_late);
+	unsigned long size = buf->nr * PAGE_SIZE;
+	unsigned long area, hole, addr;
+
+	area = vm_mmap(NULL, 0, size + 2 * PAGE_SIZE, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	ASSERT_MAPPED(test, area);
+	hole = area + PAGE_SIZE;
+	test_munmap(test, hole, buf->nr);
+	addr = vm_mmap(buf->file, hole, size, RW, MAP_SHARED, 0);
+	KUNIT_EXPECT_EQ(test, addr, hole);
+	KUNIT_EXPECT_EQ(test, dma_buf_probe_touch(addr, true), 0);
+	test_munmap(test, addr, buf->nr);
+	test_munmap(test, area, buf->nr + 2);
+	test_buf_expect_released(test, buf);
+}
+
 /* A huge entry that is cut goes, and what is left of it comes back as ptes. */
 static void test_huge_split(struct kunit *test)
 {
@@ -763,6 +783,7 @@ static struct kunit_case phys_cases[] = {
 	KUNIT_CASE_PARAM(test_liar, liars_gen_params),
 	KUNIT_CASE_PARAM(test_huge, huges_gen_params),
 	KUNIT_CASE(test_huge_address),
+	KUNIT_CASE(test_huge_address_hint),
 	KUNIT_CASE(test_huge_split),
 	KUNIT_CASE(test_huge_table_there),
 	KUNIT_CASE(test_decrypted),

@@ -43,6 +43,7 @@ MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 #define PT_BLOCK_PAGES	PTRS_PER_PTE
 #define PT_BLOCK_SIZE	(PT_BLOCK_PAGES * PAGE_SIZE)
 #define PT_RW		(PROT_READ | PROT_WRITE)
+#define PT_BYTE		0x5a
 /* A handler that is to be called again until something has happened gives up then. */
 #define PT_TRIES	1000
 
@@ -183,8 +184,9 @@ static int pt_init(struct kunit *test)
 
 	/* With pages of 64 KiB this is 512 MiB. */
 	t->pages = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, order);
-	if (!t->pages)
+	if (!t->pages && PAGE_SIZE > SZ_4K)
 		kunit_skip(test, "no memory for what a page table maps");
+	KUNIT_ASSERT_NOT_NULL(test, t->pages);
 	split_page(t->pages, order);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pt_free_pages, t->pages));
 	for (unsigned int i = 0; i < PT_BLOCK_PAGES; i++)
@@ -561,8 +563,7 @@ static void pt_huge_pud(struct kunit *test)
 	pfn = ALIGN(max(max_pfn, PHYS_PFN(SZ_4G)), PHYS_PFN(PUD_SIZE)) +
 	      PHYS_PFN(16 * PUD_SIZE);
 	addr = pt_try_map(test, t->file, PUD_SIZE, PUD_SIZE, PROT_READ, MAP_SHARED);
-	if (IS_ERR_VALUE(addr))
-		kunit_skip(test, "no address space");
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 
 	PT_ASSERT_FAULT(test, pt_insert_pud(addr, pfn), VM_FAULT_NOPAGE);
 	pud = pt_alloc_pud(current->mm, addr);
@@ -660,6 +661,28 @@ static int pt_mmap_beyond(struct pfnmap_test *t, struct vm_area_struct *vma)
 	KUNIT_EXPECT_EQ(test, 0, pt_mmap_remap(t, vma));
 
 	return 0;
+}
+
+static int pt_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
+		     int len, int write)
+{
+	memset(buf, PT_BYTE, len);
+	return len;
+}
+
+static const struct vm_operations_struct pt_ops_access = {
+	.access = pt_access,
+};
+
+/* Not for /proc/PID/cmdline: a driver is only asked by those who want its memory. */
+static void pt_access_anon(struct kunit *test)
+{
+	unsigned long addr = pt_map(test, &pt_ops_access, PAGE_SIZE, PROT_READ, MAP_SHARED);
+	unsigned char byte = 0;
+
+	KUNIT_EXPECT_EQ(test, 1, access_remote_vm(current->mm, addr, &byte, 1, 0));
+	KUNIT_EXPECT_EQ(test, PT_BYTE, byte);
+	KUNIT_EXPECT_EQ(test, 0, access_remote_vm(current->mm, addr, &byte, 1, FOLL_ANON));
 }
 
 static void pt_remap_beyond(struct kunit *test)
@@ -1130,6 +1153,7 @@ static struct kunit_case pfnmap_test_cases[] = {
 	KUNIT_CASE(pt_page_under_huge),
 	KUNIT_CASE(pt_huge_pud),
 	KUNIT_CASE(pt_no_anon),
+	KUNIT_CASE(pt_access_anon),
 	KUNIT_CASE(pt_remap_beyond),
 	KUNIT_CASE(pt_return_page),
 	KUNIT_CASE(pt_fault_around),

@@ -172,10 +172,15 @@ int dmabuf_copy(const struct dmabuf_channel *channel, bool out, int pieces,
 	signal(SIGPIPE, SIG_IGN);
 
 	/* the far end works in a thread of its own where it may have to wait */
-	if (!channel->file)
-		pthread_create(&thread, NULL, copy_all, &far);
-	else if (!out)
+	if (!channel->file) {
+		if (pthread_create(&thread, NULL, copy_all, &far)) {
+			close(fds[0]);
+			close(fds[1]);
+			return -EAGAIN;
+		}
+	} else if (!out) {
 		copy_all(&far);
+	}
 	copy_all(&near);
 	/* it does not wait for what does not come */
 	close(near.fd);

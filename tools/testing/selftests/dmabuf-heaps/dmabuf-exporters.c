@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ size_t dmabuf_pmd_size(void)
 	if (size)
 		return size;
 	pmd = dmabuf_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
-				 "%ld");
+				 "%ld%n");
 	/* larger ones are more than a test can fill */
 	size = pmd > 0 && pmd <= (long)DMABUF_PMD_MAX ? pmd : 2L << 20;
 	return size;
@@ -110,16 +111,16 @@ int dmabuf_write_file(const char *path, const char *value)
 long dmabuf_read_number(const char *path, const char *format)
 {
 	FILE *f = fopen(path, "r");
-	long number = 0;
+	long number = -1;
 	char line[512];
+	int end = 0;
 
 	if (!f)
 		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, format, &number) == 1)
-			break;
+	while (!end && fgets(line, sizeof(line), f))
+		sscanf(line, format, &number, &end);
 	fclose(f);
-	return number;
+	return end ? number : -1;
 }
 
 #define fail(buf, err, ...)						\
@@ -134,6 +135,30 @@ static int step_failed(struct dmabuf *buf, const char *step)
 	int err = errno ? -errno : -EIO;
 
 	return fail(buf, err, "%.100s: %s", step, strerror(-err));
+}
+
+/* Whether what open() has left in errno means that there is no such device for us */
+static bool is_not_there(void)
+{
+	return errno == ENOENT || errno == ENXIO || errno == ENODEV ||
+	       errno == EACCES || errno == EPERM;
+}
+
+/* The same for one of several nodes: any of them may belong to somebody else. */
+static bool is_out_of_something(void)
+{
+	return errno == ENOMEM || errno == EMFILE || errno == ENFILE;
+}
+
+static int open_node(const char *path, int flags, struct dmabuf *buf)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (!is_not_there())
+		return step_failed(buf, path);
+	return fail(buf, -ENODEV, "%.100s: %s", path, strerror(errno));
 }
 
 /*
@@ -198,9 +223,9 @@ static int heap_alloc(const char *name, struct dmabuf *buf)
 	int heap;
 
 	snprintf(path, sizeof(path), "/dev/dma_heap/%.64s", name);
-	heap = open(path, O_RDONLY | O_CLOEXEC);
+	heap = open_node(path, O_RDONLY, buf);
 	if (heap < 0)
-		return fail(buf, -ENODEV, "no %s", path);
+		return heap;
 	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0)
 		err = step_failed(buf, path);
 	else
@@ -273,7 +298,7 @@ static int populate_huge(int fd, size_t size)
 		err = populate(map, size);
 		/* nothing to do, and no error, if they are huge already */
 		if (!err && madvise(map, size, MADV_COLLAPSE))
-			err = -ENODEV;
+			err = errno == EINVAL ? -ENODEV : -errno;
 	}
 	munmap(area, size + pmd);
 	return err;
@@ -300,7 +325,7 @@ int dmabuf_memfd(const char *kind, size_t size, char *why, size_t why_len)
 	fd = memfd_create("dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING |
 			  (hugetlb ? MFD_HUGETLB : 0));
 	if (fd < 0) {
-		err = hugetlb ? -ENODEV : -errno;
+		err = hugetlb && errno != ENOMEM ? -ENODEV : -errno;
 		snprintf(why, why_len, "memfd_create: %s", strerror(errno));
 		return err;
 	}
@@ -333,7 +358,8 @@ static int udmabuf_create(struct dmabuf *buf, int memfd, size_t size)
 		.size = size,
 	};
 
-	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+	if (!(fcntl(memfd, F_GET_SEALS) & F_SEAL_SHRINK) &&
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
 		return step_failed(buf, "F_SEAL_SHRINK");
 	buf->fd = ioctl(buf->dev, UDMABUF_CREATE, &create);
 	return buf->fd < 0 ? step_failed(buf, "UDMABUF_CREATE") : 0;
@@ -341,8 +367,8 @@ static int udmabuf_create(struct dmabuf *buf, int memfd, size_t size)
 
 static int open_udmabuf(struct dmabuf *buf)
 {
-	buf->dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	return buf->dev < 0 ? fail(buf, -ENODEV, "no /dev/udmabuf") : 0;
+	buf->dev = open_node("/dev/udmabuf", O_RDWR, buf);
+	return buf->dev < 0 ? buf->dev : 0;
 }
 
 /* The size of a page of a memfd of @kind, at least */
@@ -391,6 +417,8 @@ static int open_drm(const char *driver)
 
 		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
 		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0 && is_out_of_something())
+			return -errno;
 		if (fd < 0)
 			continue;
 		memset(name, 0, sizeof(name));
@@ -411,7 +439,7 @@ static int get_drm(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 
 	buf->dev = open_drm(exp->arg);
 	if (buf->dev < 0)
-		return fail(buf, -ENODEV, "no DRM device of driver %s", exp->arg);
+		return fail(buf, buf->dev, "no DRM device of driver %s", exp->arg);
 	dumb.height = round_up_to(buf->size, 4 * dumb.width) / (4 * dumb.width);
 	if (ioctl(buf->dev, DRM_IOCTL_MODE_CREATE_DUMB, &dumb) < 0)
 		return step_failed(buf, "DRM_IOCTL_MODE_CREATE_DUMB");
@@ -462,6 +490,8 @@ static int open_v4l2(const char *driver, const char *bus, __u32 wanted,
 	for (i = 0; i < NR_NODES; i++) {
 		snprintf(path, sizeof(path), "/dev/video%d", i);
 		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0 && is_out_of_something())
+			return -errno;
 		if (fd < 0)
 			continue;
 		if (ioctl(fd, VIDIOC_QUERYCAP, &cap) < 0)
@@ -532,7 +562,7 @@ static int get_v4l2(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 
 	buf->dev = open_v4l2(exp->name, NULL, V4L2_CAPS_ANY_CAPTURE, &caps);
 	if (buf->dev < 0)
-		return fail(buf, -ENODEV, "no V4L2 device of driver %s", exp->name);
+		return fail(buf, buf->dev, "no V4L2 device of driver %s", exp->name);
 	return v4l2_export(buf, caps);
 }
 
@@ -542,10 +572,11 @@ static int open_vivid(int allocator, __u32 wanted, __u32 *caps)
 	char line[512], bus[16];
 	unsigned int instance = 0;
 	char *word, *next;
-	int fd;
+	int fd, err;
 
-	if (read_line("/sys/module/vivid/parameters/allocators", line, sizeof(line)))
-		return -ENODEV;
+	err = read_line("/sys/module/vivid/parameters/allocators", line, sizeof(line));
+	if (err)
+		return err == -ENOMEM ? err : -ENODEV;
 	for (word = line; word; word = next, instance++) {
 		next = strchr(word, ',');
 		if (next)
@@ -554,7 +585,7 @@ static int open_vivid(int allocator, __u32 wanted, __u32 *caps)
 			continue;
 		snprintf(bus, sizeof(bus), "vivid-%03u", instance);
 		fd = open_v4l2("vivid", bus, wanted, caps);
-		if (fd >= 0)
+		if (fd != -ENODEV)
 			return fd;
 	}
 	return -ENODEV;
@@ -566,7 +597,7 @@ static int get_vivid(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 
 	buf->dev = open_vivid(exp->index, V4L2_CAPS_ANY_CAPTURE, &caps);
 	if (buf->dev < 0)
-		return fail(buf, -ENODEV, "no vivid with allocator %d", exp->index);
+		return fail(buf, buf->dev, "no vivid with allocator %d", exp->index);
 	return v4l2_export(buf, caps);
 }
 
@@ -661,12 +692,8 @@ static int mbochs_set_mode(int device, size_t size)
 
 static int mbochs_container(struct dmabuf *buf)
 {
-	buf->aux[0] = open(VFIO_CONTAINER, O_RDWR | O_CLOEXEC);
-	if (buf->aux[0] >= 0)
-		return 0;
-	if (errno == ENOENT)
-		return fail(buf, -ENODEV, "no " VFIO_CONTAINER);
-	return step_failed(buf, VFIO_CONTAINER);
+	buf->aux[0] = open_node(VFIO_CONTAINER, O_RDWR, buf);
+	return buf->aux[0] < 0 ? buf->aux[0] : 0;
 }
 
 static int mbochs_group(struct dmabuf *buf)
@@ -743,9 +770,9 @@ static int get_mbochs(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 static int test_export(struct dmabuf *buf, const char *path,
 		       struct dma_buf_test_export *export)
 {
-	buf->dev = open(path, O_RDWR | O_CLOEXEC);
+	buf->dev = open_node(path, O_RDWR, buf);
 	if (buf->dev < 0)
-		return fail(buf, -ENODEV, "no %s", path);
+		return buf->dev;
 	if (buf->access != O_RDWR)
 		return fail(buf, -EOPNOTSUPP, "always read-write");
 	export->size = buf->size;
@@ -966,4 +993,20 @@ void dmabuf_put(struct dmabuf *buf)
 void *dmabuf_map(const struct dmabuf *buf, int prot, int flags)
 {
 	return mmap(NULL, buf->size, prot, flags, buf->fd, 0);
+}
+
+long dmabuf_thread_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+bool dmabuf_is_eager(const void *map)
+{
+	long before = dmabuf_thread_faults();
+
+	__atomic_load_n((const char *)map, __ATOMIC_RELAXED);
+	return dmabuf_thread_faults() == before;
 }

@@ -71,6 +71,10 @@ void dmabuf_put(struct dmabuf *buf);
 /* Have the exporter move the buffer to other memory: 0 or -errno. */
 int dmabuf_move(const struct dmabuf *buf);
 void *dmabuf_map(const struct dmabuf *buf, int prot, int flags);
+/* Page faults that this thread has had */
+long dmabuf_thread_faults(void);
+/* Whether mmap() has made all entries: reading the first page of @map takes no fault. */
+bool dmabuf_is_eager(const void *map);
 /* The V4L2 buffer behind @buf, mapped through its device node instead. */
 void *dmabuf_map_node(const struct dmabuf *buf, size_t *len);
 /* The GEM object behind @buf, through its device node */
@@ -178,7 +182,10 @@ bool dmabuf_kvm_takes_cached_pfns(void);
 
 /* 0 or -errno */
 int dmabuf_write_file(const char *path, const char *value);
-/* From the first line that scanf(@format) takes: 0 without, -1 without a file */
+/*
+ * The number in the first line that all of scanf(@format) takes, up to the %n that it
+ * ends with. -1: there is no such line, or no such file.
+ */
 long dmabuf_read_number(const char *path, const char *format);
 
 #define DMABUF_BUFINFO	"/sys/kernel/debug/dma_buf/bufinfo"

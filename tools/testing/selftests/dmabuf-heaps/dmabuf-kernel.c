@@ -14,7 +14,7 @@
 
 long dmabuf_count(void)
 {
-	return dmabuf_read_number(DMABUF_BUFINFO, "Total %ld objects");
+	return dmabuf_read_number(DMABUF_BUFINFO, "Total %ld objects%n");
 }
 
 int dmabuf_forget_leaks(void)

@@ -846,14 +846,6 @@ static long long now(clockid_t clock)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static long thread_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_minflt + usage.ru_majflt;
-}
-
 /* Faults that it takes to touch one byte in every @step */
 static long faults_touching(char *map, size_t len, size_t step, bool write)
 {
@@ -863,12 +855,12 @@ static long faults_touching(char *map, size_t len, size_t step, bool write)
 
 	/* twice, so that nothing but the mapping faults when it counts */
 	for (round = 0; round < 2; round++) {
-		faults = thread_faults();
+		faults = dmabuf_thread_faults();
 		if (round)
 			touch(map, len, step, write);
 		else
 			touch(warm, sizeof(warm), 1, true);
-		faults = thread_faults() - faults;
+		faults = dmabuf_thread_faults() - faults;
 	}
 	return faults;
 }
@@ -1029,9 +1021,12 @@ TEST_F(dmabuf_mmap, ftruncate)
 		EXPECT_EQ(-1, ftruncate(self->buf.fd, sizes[i]));
 		EXPECT_EQ(EINVAL, errno);
 		EXPECT_EQ(-1, truncate(path, sizes[i]));
+		EXPECT_EQ(EINVAL, errno);
 		EXPECT_EQ(-1, fallocate(self->buf.fd, 0, 0, self->len + self->ps));
+		EXPECT_EQ(ENODEV, errno);
 		EXPECT_EQ(-1, fallocate(self->buf.fd, FALLOC_FL_PUNCH_HOLE |
 					FALLOC_FL_KEEP_SIZE, 0, self->ps));
+		EXPECT_EQ(ENODEV, errno);
 	}
 	EXPECT_EQ((off_t)self->buf.size, lseek(self->buf.fd, 0, SEEK_END));
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
@@ -1245,7 +1240,7 @@ TEST_F_TIMEOUT(dmabuf_mmap, read_then_write, 120)
 /* KiB of page tables that this process has */
 static long page_tables(void)
 {
-	return dmabuf_read_number("/proc/self/status", "VmPTE: %ld kB");
+	return dmabuf_read_number("/proc/self/status", "VmPTE: %ld%n");
 }
 
 /*
@@ -1320,12 +1315,21 @@ TEST_F(dmabuf_mmap, mremap_grow)
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 }
 
-/* Both would leave two mappings where the kernel made one. */
+/* Both leave two mappings where the kernel made one. */
+TEST_F(memfd_control, mremap_copy)
+{
+	EXPECT_NE(MAP_FAILED, mremap(self->map, 0, self->len, MREMAP_MAYMOVE));
+	EXPECT_NE(MAP_FAILED, mremap(self->map, self->len, self->len,
+				     MREMAP_MAYMOVE | MREMAP_DONTUNMAP));
+}
+
 TEST_F(dmabuf_mmap, mremap_copy)
 {
 	EXPECT_EQ(MAP_FAILED, mremap(self->map, 0, self->len, MREMAP_MAYMOVE));
+	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(MAP_FAILED, mremap(self->map, self->len, self->len,
 				     MREMAP_MAYMOVE | MREMAP_DONTUNMAP));
+	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 }
 
@@ -1333,25 +1337,38 @@ TEST_F(dmabuf_mmap, mremap_copy)
  * madvise() and the like
  */
 
-#define ADVICE(_advice, _err)	{ #_advice, _advice, _err }
+#define ADVICE(_advice, _err, ...)					\
+	{ .name = #_advice, .advice = _advice, .err = _err, __VA_ARGS__ }
 
 static const struct {
 	const char *name;
 	int advice;
 	int err;	/* 0: any */
+	bool rare;	/* not every kernel takes it for the memory of a small file */
 } advices[] = {
 	ADVICE(MADV_DONTNEED, EINVAL),
 	ADVICE(MADV_DONTNEED_LOCKED, EINVAL),
-	ADVICE(MADV_FREE, EINVAL),
 	ADVICE(MADV_REMOVE, 0),
 	ADVICE(MADV_COLD, EINVAL),
 	ADVICE(MADV_PAGEOUT, EINVAL),
-	ADVICE(MADV_GUARD_INSTALL, EINVAL),
 	ADVICE(MADV_DODUMP, EINVAL),
 	ADVICE(MADV_DOFORK, EINVAL),
-	ADVICE(MADV_WIPEONFORK, EINVAL),
-	ADVICE(MADV_COLLAPSE, EINVAL),
+	ADVICE(MADV_COLLAPSE, EINVAL, .rare = true),
+	ADVICE(MADV_GUARD_INSTALL, EINVAL, .rare = true),
 };
+
+TEST_F(memfd_control, madvise)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(advices); i++) {
+		int err = madvise(self->map, self->len, advices[i].advice) ? errno : 0;
+
+		if (err != EINVAL || !advices[i].rare)
+			EXPECT_EQ(0, err)
+				TH_LOG("%s: %s", advices[i].name, strerror(err));
+	}
+}
 
 TEST_F(dmabuf_mmap, madvise)
 {
@@ -1390,22 +1407,84 @@ TEST_F(dmabuf_mmap, mlock)
 	EXPECT_EQ(0, wrong_pages(self, self->map, self->len, 0));
 }
 
-TEST_F(dmabuf_mmap, userfaultfd)
+static int lock_on_fault(const void *map, size_t len)
+{
+	return mlock2(map, len, MLOCK_ONFAULT);
+}
+
+static int lock_all_on_fault(const void *map, size_t len)
+{
+	return mlockall(MCL_CURRENT | MCL_ONFAULT);
+}
+
+static int (*const on_fault[])(const void *map, size_t len) = {
+	lock_on_fault, lock_all_on_fault,
+};
+
+/* Locking on fault makes no entry: those who ask for it map more than they touch. */
+TEST_F(dmabuf_mmap, mlock_onfault)
+{
+	unsigned int i;
+
+	if (is_eager(_metadata, self))
+		SKIP(return, "there are no faults");
+	for (i = 0; i < ARRAY_SIZE(on_fault); i++) {
+		char *map = map_again(_metadata, self);
+		int err = on_fault[i](map, self->len) ? errno : 0;
+
+		if (may_not_lock(_metadata, err))
+			return;
+		EXPECT_EQ(0, err);
+		EXPECT_EQ(0, has_flag(map, "lo"));
+		EXPECT_FALSE(dmabuf_is_eager(map))
+			TH_LOG("way %u makes entries", i);
+		EXPECT_EQ(0, wrong_pages(self, map, self->len, 0));
+		munlockall();
+		munmap(map, self->len);
+	}
+}
+
+/* 0, ROUTE_MISSING or -errno */
+static int register_uffd(void *map, size_t len, __u64 mode)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = {
-		.range.start = (unsigned long)self->map,
-		.range.len = self->len,
+		.range.start = (unsigned long)map,
+		.range.len = len,
+		.mode = mode,
 	};
 	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	int err = 0;
 
 	if (fd < 0)
+		return ROUTE_MISSING;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+TEST_F(memfd_control, userfaultfd)
+{
+	int err = register_uffd(self->map, self->len, UFFDIO_REGISTER_MODE_MISSING);
+
+	if (err == ROUTE_MISSING)
 		SKIP(return, "needs CONFIG_USERFAULTFD");
-	ASSERT_EQ(0, ioctl(fd, UFFDIO_API, &api));
-	for (reg.mode = UFFDIO_REGISTER_MODE_MISSING;
-	     reg.mode <= UFFDIO_REGISTER_MODE_MINOR; reg.mode <<= 1) {
-		EXPECT_EQ(-1, ioctl(fd, UFFDIO_REGISTER, &reg))
-			TH_LOG("userfaultfd took mode %llu", reg.mode);
+	EXPECT_EQ(0, err);
+}
+
+TEST_F(dmabuf_mmap, userfaultfd)
+{
+	__u64 mode;
+
+	for (mode = UFFDIO_REGISTER_MODE_MISSING; mode <= UFFDIO_REGISTER_MODE_MINOR;
+	     mode <<= 1) {
+		int err = register_uffd(self->map, self->len, mode);
+
+		if (err == ROUTE_MISSING)
+			SKIP(return, "needs CONFIG_USERFAULTFD");
+		EXPECT_EQ(-EINVAL, err)
+			TH_LOG("mode %llu: %s", mode, strerror(-err));
 	}
 }
 
@@ -1639,6 +1718,7 @@ TEST_F(dmabuf_mmap, ptrace)
 		raise(SIGSTOP);
 		_exit(0);
 	}
+	ASSERT_LE(0, pid);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_TRUE(WIFSTOPPED(status));
 	EXPECT_EQ(0x1234567, ptrace(PTRACE_PEEKDATA, pid, word, NULL));
@@ -1716,8 +1796,10 @@ TEST_F(dmabuf_mmap, core_dump)
 	pid = fork();
 	if (!pid)
 		dump_core(self);
-	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	if (pid > 0)
+		EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	dmabuf_write_file(CORE_PATTERN, pattern);
+	ASSERT_LE(0, pid);
 	EXPECT_TRUE(WIFSIGNALED(status) && WCOREDUMP(status))
 		TH_LOG("the child left no core");
 	check_core(_metadata, path, self->map, ordinary);
@@ -1862,6 +1944,7 @@ TEST_F(dmabuf_mmap, exec)
 		execv("/proc/self/exe", argv);
 		_exit(1);
 	}
+	ASSERT_LE(0, pid);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_TRUE(WIFEXITED(status));
 	EXPECT_NE(1, WEXITSTATUS(status));
@@ -1974,8 +2057,7 @@ static void race_once(struct race *race, unsigned int round)
 	size_t off;
 
 	/* populating tells which error a fault made, touching would try again */
-	if (round % 4 == 3 && madvise(race->map, race->len, MADV_POPULATE_READ) &&
-	    errno != EINVAL)
+	if (round % 4 == 3 && madvise(race->map, race->len, MADV_POPULATE_READ))
 		race->err = errno;
 	for (off = 0; off < race->len; off += pmd) {
 		touch(race->map + off, 1, 1, true);
@@ -2500,6 +2582,62 @@ TEST_F_TIMEOUT(udmabuf_memfd, routes, 120)
 			EXPECT_TRUE(refuse(_metadata, &gup_routes[i], self->map,
 					   some));
 	EXPECT_EQ(0, dmabuf_check(self->map, self->len, 0));
+}
+
+/* Who may only read the file may only read the buffer that he makes of it. */
+TEST_F(udmabuf_memfd, read_only)
+{
+	char path[64];
+	struct dmabuf buf;
+	char *map;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->memfd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, dmabuf_from_memfd(fd, self->len, &buf))
+		TH_LOG("%s", buf.why);
+	close(fd);
+	EXPECT_EQ(MAP_FAILED, dmabuf_map(&buf, RW, MAP_SHARED));
+	EXPECT_EQ(EACCES, errno);
+	map = dmabuf_map(&buf, PROT_READ, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(0, dmabuf_check(map, self->len, 0));
+	EXPECT_EQ(-1, mprotect(map, self->len, RW));
+	EXPECT_EQ(EACCES, errno);
+	munmap(map, self->len);
+	dmabuf_put(&buf);
+}
+
+/* What was written to the buffer alone stays in the file if memory is short. */
+TEST(udmabuf_written)
+{
+	const size_t len = 16 * dmabuf_page_size();
+	int memfd = memfd_create("dmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct dmabuf buf;
+	char *map;
+	int err;
+
+	ASSERT_EQ(0, ftruncate(memfd, len));
+	err = dmabuf_from_memfd(memfd, len, &buf);
+	if (err == -ENODEV)
+		SKIP(return, "%s (needs CONFIG_UDMABUF)", buf.why);
+	ASSERT_EQ(0, err)
+		TH_LOG("%s", buf.why);
+	map = dmabuf_map(&buf, RW, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, map);
+	dmabuf_fill(map, len, 0);
+	munmap(map, len);
+	dmabuf_put(&buf);
+
+	map = mmap(NULL, len, RW, MAP_SHARED, memfd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(0, dmabuf_check(map, len, 0));
+	EXPECT_EQ(0, madvise(map, len, MADV_PAGEOUT));
+	EXPECT_EQ(0, dmabuf_check(map, len, 0))
+		TH_LOG("the file has lost what the dma-buf wrote");
+	munmap(map, len);
+	close(memfd);
 }
 
 /* The file cannot shrink below the buffer, which the file's seal sees to. */

@@ -42,6 +42,7 @@
 #define MAX_PAGES	8192
 /* For so long all threads of a process are mostly at one exporter. */
 #define PHASE		1024
+#define STAMP_SIZE	8	/* of the one that dmabuf_fill() puts first */
 #define RACES		128	/* at the begin of each phase */
 #define PROGRESS	10	/* seconds from one word of it to the next */
 #define STUCK		600	/* seconds without any */
@@ -68,6 +69,7 @@ struct source {
 	struct slot slots[NR_SLOTS];
 	unsigned long max_nr;
 	bool there;
+	bool eager;		/* mmap() makes all entries, there are no faults */
 };
 
 /*
@@ -99,7 +101,10 @@ static struct {
 	char why[400];
 	unsigned long ops[MAX_WORKERS];
 	unsigned long done[MAX_WORKERS][MAX_EXPORTERS][NR_KINDS];
+	unsigned long tried[MAX_ROUTES];
 	unsigned long refused[MAX_ROUTES];
+	/* additions to the pages of the common buffers */
+	unsigned int added[MAX_EXPORTERS][MAX_PAGES];
 } *all;
 
 static unsigned long long seed;
@@ -163,6 +168,16 @@ static unsigned long choose(struct worker *me, unsigned long n)
 
 	me->r = mix(r);
 	return r % n;
+}
+
+static int verdict(bool good)
+{
+	return good ? KSFT_PASS : KSFT_FAIL;
+}
+
+static void count_up(unsigned long *n)
+{
+	__atomic_add_fetch(n, 1, __ATOMIC_RELAXED);
 }
 
 /*
@@ -361,7 +376,8 @@ static void map_window(struct worker *me, struct window *w)
  * Operations
  */
 
-static void check_page(struct worker *me, bool write)
+/* False: the window was changed meanwhile, so that nobody knows what it was. */
+static bool check_page(struct worker *me, bool write)
 {
 	const size_t ps = dmabuf_page_size();
 	struct window *w = me->w;
@@ -374,7 +390,7 @@ static void check_page(struct worker *me, bool write)
 
 	sig = touch(w->map + page * ps, write, stamp, &seen);
 	if (!unchanged(w, seq))
-		return;
+		return false;
 	if (write && !(prot & PROT_WRITE)) {
 		if (sig != SIGSEGV)
 			failure(me, "page %lu is read-only: signal %d", page, sig);
@@ -384,20 +400,21 @@ static void check_page(struct worker *me, bool write)
 		failure(me, "page %lu is not the one with stamp %#lx, it begins with %#lx",
 			page, stamp, seen.word);
 	}
+	return true;
 }
 
-static void do_read(struct worker *me)
+static bool do_read(struct worker *me)
 {
-	check_page(me, false);
+	return check_page(me, false);
 }
 
-static void do_write(struct worker *me)
+static bool do_write(struct worker *me)
 {
-	check_page(me, true);
+	return check_page(me, true);
 }
 
-/* As a debugger does */
-static void do_peek(struct worker *me)
+/* As a debugger does. It writes no more than the first of the stamps. */
+static bool do_peek(struct worker *me)
 {
 	const size_t ps = dmabuf_page_size();
 	struct window *w = me->w;
@@ -413,19 +430,22 @@ static void do_peek(struct worker *me)
 		failure(me, "page %lu is not the one with stamp %#lx", page,
 			w->stamp + page);
 	else if ((w->prot & PROT_WRITE) && choose(me, 2) &&
-		 pwrite(mem_fd, me->page, ps, (off_t)(unsigned long)at) != (ssize_t)ps)
+		 pwrite(mem_fd, me->page, STAMP_SIZE, (off_t)(unsigned long)at) !=
+		 STAMP_SIZE)
 		failure(me, "page %lu, writing: %s", page, strerror(errno));
 	pthread_mutex_unlock(&w->lock);
+	return true;
 }
 
-static void do_map(struct worker *me)
+static bool do_map(struct worker *me)
 {
 	begin_change(me->w);
 	map_window(me, me->w);
 	end_change(me->w);
+	return true;
 }
 
-static void do_unmap(struct worker *me)
+static bool do_unmap(struct worker *me)
 {
 	struct window *w = me->w;
 
@@ -436,13 +456,14 @@ static void do_unmap(struct worker *me)
 	else
 		failure(me, "no place: %s", strerror(errno));
 	end_change(w);
+	return true;
 }
 
 /*
  * Moves a mapping, with the entries that are there. It has to be a new one: a
  * vma that was split cannot be moved at once.
  */
-static void do_remap(struct worker *me)
+static bool do_remap(struct worker *me)
 {
 	const size_t pmd = dmabuf_pmd_size();
 	const size_t ps = dmabuf_page_size();
@@ -472,9 +493,10 @@ static void do_remap(struct worker *me)
 	if (mremap(w->map, window_len(w), window_len(w) + ps, 0) != MAP_FAILED)
 		failure(me, "mremap makes it longer than it was mapped");
 	end_change(w);
+	return true;
 }
 
-static void do_protect(struct worker *me)
+static bool do_protect(struct worker *me)
 {
 	struct window *w = me->w;
 	unsigned long first, nr;
@@ -495,10 +517,11 @@ static void do_protect(struct worker *me)
 	if (mprotect(w->map, window_len(w), w->prot))
 		failure(me, "mprotect to %d: %s", w->prot, strerror(errno));
 	end_change(w);
+	return true;
 }
 
-/* None of it may change what is mapped. */
-static void do_advise(struct worker *me)
+/* None of it may change what is mapped. Most is refused, and counts as well. */
+static bool do_advise(struct worker *me)
 {
 	static const int advice[] = {
 		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
@@ -514,9 +537,10 @@ static void do_advise(struct worker *me)
 	choose_part(me, w->nr, &first, &nr);
 	madvise(w->map + first * ps, nr * ps, advice[choose(me, ARRAY_SIZE(advice))]);
 	pthread_mutex_unlock(&w->lock);
+	return true;
 }
 
-static void do_populate(struct worker *me)
+static bool do_populate(struct worker *me)
 {
 	const size_t ps = dmabuf_page_size();
 	struct window *w = me->w;
@@ -529,37 +553,43 @@ static void do_populate(struct worker *me)
 	write = write && (w->prot & PROT_WRITE);
 	err = madvise(w->map + first * ps, nr * ps,
 		      write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) ? errno : 0;
-	/* EINVAL: all has been there since mmap(), and there is no fault handler */
-	if (err && err != EINTR && err != EAGAIN && err != EINVAL)
+	/* all has been there since mmap(), and there is no fault handler */
+	if (err == EINVAL && w->source->eager)
+		err = 0;
+	if (err && err != EINTR && err != EAGAIN)
 		failure(me, "%lu pages at %lu, write %d: %s", nr, first, write,
 			strerror(err));
 	pthread_mutex_unlock(&w->lock);
+	return !err;
 }
 
-static void do_lock(struct worker *me)
+static bool do_lock(struct worker *me)
 {
 	const size_t ps = dmabuf_page_size();
 	struct window *w = me->w;
 	unsigned long first, nr;
 	int how = choose(me, 3);
+	int err;
 
 	pthread_mutex_lock(&w->lock);
 	choose_part(me, w->nr, &first, &nr);
 	if (!how)
-		munlock(w->map, window_len(w));
-	else if (mlock2(w->map + first * ps, nr * ps,
-			how == 1 ? MLOCK_ONFAULT : 0) &&
-		 errno != ENOMEM && errno != EPERM && errno != EAGAIN)
+		err = munlock(w->map, window_len(w));
+	else
+		err = mlock2(w->map + first * ps, nr * ps,
+			     how == 1 ? MLOCK_ONFAULT : 0);
+	if (err && errno != ENOMEM && errno != EPERM && errno != EAGAIN)
 		failure(me, "%lu pages at %lu: %s", nr, first, strerror(errno));
 	pthread_mutex_unlock(&w->lock);
+	return !err;
 }
 
-static void do_thp(struct worker *me)
+static bool do_thp(struct worker *me)
 {
-	prctl(PR_SET_THP_DISABLE, choose(me, 2), 0, 0, 0);
+	return !prctl(PR_SET_THP_DISABLE, choose(me, 2), 0, 0, 0);
 }
 
-static void do_sync(struct worker *me)
+static bool do_sync(struct worker *me)
 {
 	static const unsigned long ways[] = {
 		DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW,
@@ -579,12 +609,27 @@ static void do_sync(struct worker *me)
 	pthread_mutex_unlock(&slot->lock);
 	if (err && err != EINTR && err != EAGAIN)
 		failure(me, "%s", strerror(err));
+	return !err;
+}
+
+/* Where a page has a number to which many threads and processes add, see wrong_sums() */
+static unsigned int *number_of(char *page)
+{
+	return (unsigned int *)(page + STAMP_SIZE);
+}
+
+/* A write that would be missed: nobody else can map something else here. */
+static void add_one(struct source *s, char *at, unsigned long page)
+{
+	__atomic_fetch_add(number_of(at), 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&all->added[s - sources][page], 1, __ATOMIC_RELAXED);
 }
 
 /* A mapping of one thread, which nobody else knows, and two that must fail */
-static void do_aside(struct worker *me)
+static bool do_aside(struct worker *me)
 {
-	struct slot *slot = &me->w->source->slots[choose(me, NR_SLOTS)];
+	struct source *s = me->w->source;
+	struct slot *slot = &s->slots[choose(me, NR_SLOTS)];
 	const size_t ps = dmabuf_page_size();
 	unsigned long first, nr, stamp, page;
 	int populate = choose(me, 2) ? MAP_POPULATE : 0;
@@ -605,14 +650,17 @@ static void do_aside(struct worker *me)
 	pthread_mutex_unlock(&slot->lock);
 	if (map == MAP_FAILED) {
 		failure(me, "%lu pages at %lu: %s", nr, first, strerror(errno));
-		return;
+		return true;
 	}
 	page = choose(me, nr);
 	sig = touch(map + page * ps, choose(me, 2), stamp + page, &seen);
 	if (sig || !seen.right)
 		failure(me, "page %lu: signal %d, it begins with %#lx", page, sig,
 			seen.word);
+	else if (stamp == s->slots[COMMON].stamp + first)
+		add_one(s, map + page * ps, first + page);
 	munmap(map, nr * ps);
+	return true;
 }
 
 /* Has all windows that its parent did not change right then. */
@@ -638,7 +686,7 @@ static int child(struct worker *me)
 	return 0;
 }
 
-static void do_fork(struct worker *me)
+static bool do_fork(struct worker *me)
 {
 	struct worker copy = *me;
 	int status;
@@ -650,12 +698,13 @@ static void do_fork(struct worker *me)
 	if (pid < 0) {
 		if (errno != ENOMEM && errno != EAGAIN)
 			failure(me, "fork: %s", strerror(errno));
-		return;
+		return false;
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (status)
 		failure(me, "the child ended with status %#x", status);
+	return true;
 }
 
 static unsigned long slot_pages(const struct dmabuf *buf)
@@ -663,6 +712,12 @@ static unsigned long slot_pages(const struct dmabuf *buf)
 	unsigned long nr = buf->size / dmabuf_page_size();
 
 	return nr < MAX_PAGES ? nr : MAX_PAGES;
+}
+
+/* No second buffer: the device is in use, or all of its memory, or of huge pages, is. */
+static bool is_taken(int err)
+{
+	return err == -EBUSY || err == -ENOMEM || err == -ENODEV || err == -EINTR;
 }
 
 /* A buffer whose pages have stamps that no other buffer has; 0 or -errno */
@@ -692,7 +747,7 @@ static int get_buffer(struct source *s, struct slot *slot)
 }
 
 /* Mappings of the old buffer stay. */
-static void do_alloc(struct worker *me)
+static bool do_alloc(struct worker *me)
 {
 	struct source *s = me->w->source;
 	struct slot *slot = &s->slots[OWN];
@@ -702,10 +757,9 @@ static void do_alloc(struct worker *me)
 
 	err = get_buffer(s, &new);
 	if (err) {
-		/* it is in use, or all of its memory is */
-		if (err != -EBUSY && err != -ENOMEM && err != -ENODEV && err != -EINTR)
+		if (!is_taken(err))
 			failure(me, "%s", new.buf.why);
-		return;
+		return false;
 	}
 	pthread_mutex_lock(&slot->lock);
 	if (new.nr > s->max_nr) {
@@ -719,9 +773,10 @@ static void do_alloc(struct worker *me)
 	}
 	pthread_mutex_unlock(&slot->lock);
 	dmabuf_put(&old);
+	return true;
 }
 
-static void do_move(struct worker *me)
+static bool do_move(struct worker *me)
 {
 	struct slot *slot = &me->w->source->slots[choose(me, NR_SLOTS)];
 	int err;
@@ -731,10 +786,11 @@ static void do_move(struct worker *me)
 	pthread_mutex_unlock(&slot->lock);
 	if (err && err != -ENOMEM)
 		failure(me, "%s", strerror(-err));
+	return !err;
 }
 
 /* Whatever the error is: what counts is that the kernel does not have the pages. */
-static void do_attack(struct worker *me)
+static bool do_attack(struct worker *me)
 {
 	const struct gup_route *route = &gup_routes[choose(me, nr_gup_routes)];
 	const size_t ps = dmabuf_page_size();
@@ -742,6 +798,7 @@ static void do_attack(struct worker *me)
 	struct window *w = me->w;
 	unsigned long page, nr;
 	unsigned int seq;
+	bool known;
 	int ret;
 
 	if (hold)
@@ -752,20 +809,24 @@ static void do_attack(struct worker *me)
 	if (nr > 16)
 		nr = 16;
 	ret = gup_route_run(route, w->map + page * ps, (1 + choose(me, nr ?: 1)) * ps);
-	if (ret == ROUTE_OPEN && unchanged(w, seq))
+	/* of what the thread has mapped where nothing else is, EFAULT says nothing */
+	known = unchanged(w, seq);
+	if (ret == ROUTE_OPEN && known)
 		failure(me, "%s took pages at %lu, prot %d", route->name, page, w->prot);
-	else if (ret == -route->refusal)
-		__atomic_add_fetch(&all->refused[route - gup_routes], 1,
-				   __ATOMIC_RELAXED);
+	if (known)
+		count_up(&all->tried[route - gup_routes]);
+	if (known && ret == -route->refusal)
+		count_up(&all->refused[route - gup_routes]);
 	if (hold)
 		pthread_mutex_unlock(&w->lock);
+	return known && ret == -route->refusal;
 }
 
 /* How many there are of each kind, in about a thousand operations */
 static const struct {
 	const char *name;
 	unsigned int weight;
-	void (*run)(struct worker *me);
+	bool (*run)(struct worker *me);	/* false: nothing was done */
 } kinds[NR_KINDS] = {
 	[READ]		= { "read", 420, do_read },
 	[WRITE]		= { "write", 300, do_write },
@@ -821,8 +882,8 @@ static void operation(struct worker *me, unsigned int hot)
 	me->r = draw(me);
 	if (me->kind == MOVE && !me->w->source->exp->moves)
 		me->kind = READ;
-	kinds[me->kind].run(me);
-	count_operation(me);
+	if (kinds[me->kind].run(me))
+		count_operation(me);
 }
 
 /*
@@ -850,16 +911,14 @@ static void race_thp(struct worker *me, unsigned int round)
 }
 
 /* One forks, and the other moves the buffer. */
-static void race_fork(struct worker *me)
+static bool race_fork(struct worker *me)
 {
 	unsigned long page;
 	int status = 0;
 	pid_t pid;
 
-	if (me->thread) {
-		dmabuf_move(&me->w->source->slots[COMMON].buf);
-		return;
-	}
+	if (me->thread)
+		return !dmabuf_move(&me->w->source->slots[COMMON].buf);
 	pid = fork();
 	if (!pid) {
 		for (page = 0; page < me->w->nr; page += 8)
@@ -870,6 +929,7 @@ static void race_fork(struct worker *me)
 		;
 	if (status)
 		failure(me, "the child ended with status %#x", status);
+	return pid > 0;
 }
 
 static bool forks(const struct window *w, unsigned int round)
@@ -888,12 +948,15 @@ static void dawdle(struct worker *me)
 
 static void race_once(struct worker *me, unsigned int round)
 {
+	bool done = true;
+
 	dawdle(me);
 	if (forks(me->w, round))
-		race_fork(me);
+		done = race_fork(me);
 	else
 		race_thp(me, round);
-	count_operation(me);
+	if (done)
+		count_operation(me);
 }
 
 /* The other thread may have to get a processor first. */
@@ -1002,6 +1065,11 @@ static void set_up_process(void)
 
 		/* if there is no second one, then both are the first */
 		err = get_buffer(s, &s->slots[OWN]);
+		if (err && !is_taken(err)) {
+			ksft_print_msg("%s: a second buffer: %s\n", s->exp->name,
+				       s->slots[OWN].buf.why);
+			_exit(KSFT_FAIL);
+		}
 		if (err) {
 			s->slots[OWN] = s->slots[COMMON];
 			s->slots[OWN].buf.fd = dup(s->slots[COMMON].buf.fd);
@@ -1166,21 +1234,81 @@ static void print_counts(void)
 		printf("\n");
 	}
 	for (i = 0; i < nr_gup_routes; i++)
-		ksft_print_msg("%s refused %lu times\n", gup_routes[i].name,
-			       all->refused[i]);
+		ksft_print_msg("%s tried %lu times, refused %lu times\n",
+			       gup_routes[i].name, all->tried[i], all->refused[i]);
+}
+
+/*
+ * Every route that takes ordinary memory has to have been refused: otherwise it
+ * came to an end before it asked for the pages.
+ */
+static void test_attacks(const bool *takes)
+{
+	unsigned int i, bad = 0, tried = 0;
+
+	for (i = 0; i < nr_gup_routes; i++) {
+		if (!takes[i] || !all->tried[i])
+			continue;
+		tried++;
+		bad += !all->refused[i];
+	}
+	if (!tried)
+		ksft_test_result_code(KSFT_SKIP, "attacks", "none was made");
+	else
+		ksft_test_result_code(verdict(!bad), "attacks",
+				      "%u of %u routes were refused", tried - bad,
+				      nr_gup_routes);
+}
+
+/* Which routes there are: they take the pages of a file. */
+static void find_routes(bool *takes)
+{
+	size_t len = 16 * dmabuf_page_size();
+	char why[160];
+	unsigned int i;
+	int fd = dmabuf_memfd("shmem", len, why, sizeof(why));
+	char *map = mmap(NULL, len, RW, MAP_SHARED, fd, 0);
+
+	if (map == MAP_FAILED)
+		ksft_exit_fail_perror("mmap of a memfd");
+	for (i = 0; i < nr_gup_routes; i++)
+		takes[i] = gup_route_run(&gup_routes[i], map, len) == ROUTE_OPEN;
+	munmap(map, len);
+	close(fd);
+}
+
+/* Pages of @s whose number is not the sum of all that was added */
+static unsigned long wrong_sums(struct source *s)
+{
+	struct slot *slot = &s->slots[COMMON];
+	unsigned long page, wrong = 0;
+	char *map = dmabuf_map(&slot->buf, PROT_READ, MAP_SHARED);
+
+	if (map == MAP_FAILED)
+		return slot->nr;
+	for (page = 0; page < slot->nr; page++)
+		wrong += *number_of(map + page * dmabuf_page_size()) !=
+			 all->added[s - sources][page];
+	munmap(map, slot->buf.size);
+	return wrong;
+}
+
+static void test_sums(void)
+{
+	unsigned long wrong = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_present; i++)
+		wrong += wrong_sums(present[i]);
+	ksft_test_result_code(verdict(!wrong), "sums", "%lu pages lost a write", wrong);
 }
 
 /*
  * What is left
  */
 
-static int verdict(bool good)
-{
-	return good ? KSFT_PASS : KSFT_FAIL;
-}
-
 struct left {
-	long buffers;
+	long buffers;	/* -1: nobody counts them */
 	long huge;
 };
 
@@ -1189,7 +1317,7 @@ static struct left count_left(void)
 	return (struct left) {
 		.buffers = dmabuf_count(),
 		.huge = dmabuf_read_number("/proc/meminfo",
-					   "HugePages_Free: %ld"),
+					   "HugePages_Free: %ld%n"),
 	};
 }
 
@@ -1210,10 +1338,18 @@ static bool all_released(struct left before)
 	return false;
 }
 
-static void test_released(struct left before)
+/* @counted: how many more there were, with all that are in the table */
+static void test_released(struct left before, long counted)
 {
-	if (access(DMABUF_BUFINFO, R_OK))
-		ksft_test_result_code(KSFT_SKIP, "released", "needs CONFIG_DEBUG_FS");
+	unsigned int i;
+
+	for (i = 0; i < nr_present; i++)
+		counted -= !present[i]->exp->foreign;
+	if (before.buffers < 0)
+		ksft_test_result_code(KSFT_SKIP, "released", "needs root, CONFIG_DEBUG_FS");
+	else if (counted < 0)
+		ksft_test_result_code(KSFT_FAIL, "released",
+				      "%ld buffers are not counted", -counted);
 	else
 		ksft_test_result_code(verdict(all_released(before)), "released", NULL);
 }
@@ -1235,6 +1371,21 @@ static void test_kmemleak(bool there)
 				      leaks);
 }
 
+/* Before anybody has added something: that starts from nothing. */
+static void look_at(struct source *s)
+{
+	struct slot *slot = &s->slots[COMMON];
+	char *map = dmabuf_map(&slot->buf, RW, MAP_SHARED);
+	unsigned long page;
+
+	if (map == MAP_FAILED)
+		ksft_exit_fail_perror("mmap");
+	s->eager = dmabuf_is_eager(map);
+	for (page = 0; page < slot->nr; page++)
+		*number_of(map + page * dmabuf_page_size()) = 0;
+	munmap(map, slot->buf.size);
+}
+
 static void get_common(void)
 {
 	unsigned int i;
@@ -1250,6 +1401,7 @@ static void get_common(void)
 		if (err)
 			ksft_exit_fail_msg("%s: %s\n", s->exp->name, slot->buf.why);
 		s->there = true;
+		look_at(s);
 		/* a second one may be larger, if it is not what was asked for */
 		s->max_nr = slot->nr;
 		present[nr_present++] = s;
@@ -1317,7 +1469,7 @@ static void unmap_all(char **maps)
 
 static void test_pressure(struct left before)
 {
-	long kills = dmabuf_read_number("/proc/vmstat", "oom_kill %ld");
+	long kills = dmabuf_read_number("/proc/vmstat", "oom_kill %ld%n");
 	unsigned long wrong = 0, rounds = 0;
 	char *maps[MAX_EXPORTERS];
 	double begin = now();
@@ -1341,7 +1493,7 @@ static void test_pressure(struct left before)
 	wrong += wrong_pages(maps);
 	unmap_all(maps);
 	put_common();
-	kills = dmabuf_read_number("/proc/vmstat", "oom_kill %ld") - kills;
+	kills = dmabuf_read_number("/proc/vmstat", "oom_kill %ld%n") - kills;
 	ksft_print_msg("out of memory after %.0f s, %ld killed, mapped %lu times meanwhile\n",
 		       now() - begin, kills, rounds);
 	ksft_test_result_code(verdict(pid > 0 && WIFSIGNALED(status) &&
@@ -1446,12 +1598,13 @@ static void parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	bool takes[MAX_ROUTES] = { };
 	struct left before;
 	bool good, kmemleak;
+	long counted;
 
 	parse(argc, argv);
 	ksft_print_header();
-	ksft_set_plan(nr_sources + 3 + pressure);
 	ksft_print_msg("seed %llu, %u processes of %u threads\n", seed, nr_processes,
 		       nr_threads);
 	fflush(stdout);
@@ -1462,13 +1615,18 @@ int main(int argc, char **argv)
 	kmemleak = !dmabuf_forget_leaks();
 	before = count_left();
 	get_common();
+	counted = dmabuf_count() - before.buffers;
 	if (!nr_present)
 		ksft_exit_skip("no exporter here\n");
+	find_routes(takes);
+	ksft_set_plan(nr_sources + 5 + pressure);
 	good = storm();
 	print_counts();
 	report(good);
+	test_attacks(takes);
+	test_sums();
 	put_common();
-	test_released(before);
+	test_released(before, counted);
 	test_kmemleak(kmemleak);
 	if (pressure)
 		test_pressure(before);

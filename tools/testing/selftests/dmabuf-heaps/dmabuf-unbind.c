@@ -204,12 +204,17 @@ static bool look_in_child(char *map, size_t len)
 static bool look_as_debugger(char *map)
 {
 	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	char page[64];
+	const size_t ps = dmabuf_page_size();
+	uint64_t page[ps / sizeof(uint64_t)];
 	bool ok = mem >= 0;
 
-	if (pread(mem, page, sizeof(page), (uintptr_t)map) < 0)
+	if (pread(mem, page, ps, (uintptr_t)map) < 0)
 		ok = ok && errno == EIO;
+	else
+		ok = ok && !dmabuf_check(page, ps, 0);
 	close(mem);
+	if (!ok)
+		ksft_print_msg("a debugger reads something else\n");
 	return ok;
 }
 
@@ -229,6 +234,12 @@ static bool unbind(const struct dmabuf_exporter *exp, const struct way *way)
 		return false;
 	}
 	if (find_removal(exp, &buf, &removal)) {
+		dmabuf_put(&buf);
+		return false;
+	}
+	if (dmabuf_count() != before + 1) {
+		ksft_print_msg("%ld dma-bufs, and with one more %ld\n", before,
+			       dmabuf_count());
 		dmabuf_put(&buf);
 		return false;
 	}
@@ -313,6 +324,9 @@ int main(int argc, char **argv)
 	for (int arg = 1; arg < argc; arg++)
 		if (!dmabuf_exporter_find(argv[arg]))
 			ksft_exit_fail_msg("%s: no such exporter\n", argv[arg]);
+
+	if (dmabuf_count() < 0)
+		ksft_exit_skip("no " DMABUF_BUFINFO " (needs debugfs)\n");
 
 	for (i = 0; i < nr_dmabuf_exporters; i++)
 		nr += dmabuf_is_wanted(dmabuf_exporters[i].name, argc, argv);
