@@ -679,6 +679,11 @@ static void test_access(struct kunit *test)
 			IS_ENABLED(CONFIG_MEMORY_FAILURE) ? -EHWPOISON : 4);
 	ClearPageHWPoison(buf->pages[3]);
 
+	/* and so is RAM that is not the exporter's to map */
+	SetPageReserved(buf->pages[3]);
+	KUNIT_EXPECT_EQ(test, access(addr + 2 * PAGE_SIZE, data, 4, 0), -EIO);
+	ClearPageReserved(buf->pages[3]);
+
 	/* the right page after a split */
 	test_munmap(test, addr, 1);
 	KUNIT_EXPECT_EQ(test, access(addr + 2 * PAGE_SIZE, data, PAGE_SIZE, 0), (int)PAGE_SIZE);
