@@ -320,7 +320,7 @@ static int access_by_vmap(struct vm_area_struct *vma, unsigned long addr,
 	if (ret)
 		goto out;
 
-	ret = -EINVAL;
+	ret = -EAGAIN;
 	if (args.pfn == page_to_pfn(page)) {
 		copy_page_bytes(vma, addr, buf, len, write, page, vaddr);
 		ret = len;
@@ -360,7 +360,7 @@ out:
  *	   allow the access or nothing can be mapped at @addr, -EHWPOISON, -EIO
  *	   for memory that the kernel cannot access, -EINTR if a signal ended the
  *	   wait of the fault handler, -EINVAL for a vma that is not a pfn mapping
- *	   or for memory that is not cached and has just moved, or -ENOMEM.
+ *	   or for device memory that has just moved, or -ENOMEM.
  */
 int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 		      void *buf, int len, int write)
@@ -377,6 +377,7 @@ int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
 		return -EFAULT;
 
+again:
 	ret = follow_or_fault(&args, write);
 	if (ret)
 		return ret;
@@ -395,7 +396,12 @@ int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 	len = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
 	if (!vma_has_default_prot(vma)) {
 		follow_pfnmap_end(&args);
-		return access_by_vmap(vma, addr, buf, len, write, page);
+		ret = access_by_vmap(vma, addr, buf, len, write, page);
+		if (ret != -EAGAIN)
+			return ret;
+		if (signal_pending(current))
+			return -EINTR;
+		goto again;
 	}
 
 	vaddr = kmap_local_page(page);
