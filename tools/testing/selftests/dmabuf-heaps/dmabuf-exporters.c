@@ -82,13 +82,15 @@ static int read_line(const char *path, char *line, size_t len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
+	int err;
 
 	if (fd < 0)
 		return -errno;
 	n = read(fd, line, len - 1);
+	err = errno;
 	close(fd);
 	if (n < 0)
-		return -EIO;
+		return -err;
 	line[n] = '\0';
 	line[strcspn(line, "\n")] = '\0';
 	return 0;
@@ -407,7 +409,7 @@ static int get_udmabuf(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 static int open_drm(const char *driver)
 {
 	char path[32], name[32];
-	int i, fd;
+	int i, fd, err;
 
 	for (i = 0; i < NR_NODES; i++) {
 		struct drm_version version = {
@@ -422,10 +424,12 @@ static int open_drm(const char *driver)
 		if (fd < 0)
 			continue;
 		memset(name, 0, sizeof(name));
-		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
-		    !strcmp(name, driver))
+		err = ioctl(fd, DRM_IOCTL_VERSION, &version) < 0 ? -errno : 0;
+		if (!err && !strcmp(name, driver))
 			return fd;
 		close(fd);
+		if (err == -ENOMEM)
+			return err;
 	}
 	return -ENODEV;
 }
@@ -485,6 +489,7 @@ static int open_v4l2(const char *driver, const char *bus, __u32 wanted,
 	struct v4l2_capability cap;
 	char path[32];
 	size_t len;
+	int err = 0;
 	int i, fd;
 
 	for (i = 0; i < NR_NODES; i++) {
@@ -494,8 +499,10 @@ static int open_v4l2(const char *driver, const char *bus, __u32 wanted,
 			return -errno;
 		if (fd < 0)
 			continue;
-		if (ioctl(fd, VIDIOC_QUERYCAP, &cap) < 0)
+		if (ioctl(fd, VIDIOC_QUERYCAP, &cap) < 0) {
+			err = is_out_of_something() ? -errno : 0;
 			goto next;
+		}
 		if (strcmp((char *)cap.driver, driver) ||
 		    !(cap.device_caps & wanted) ||
 		    !(cap.device_caps & V4L2_CAP_STREAMING))
@@ -508,6 +515,8 @@ static int open_v4l2(const char *driver, const char *bus, __u32 wanted,
 		return fd;
 next:
 		close(fd);
+		if (err)
+			return err;
 	}
 	return -ENODEV;
 }
@@ -741,8 +750,11 @@ static int get_mbochs(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 {
 	int err;
 
-	if (access(MBOCHS_PARENT, F_OK))
+	if (access(MBOCHS_PARENT, F_OK)) {
+		if (!is_not_there())
+			return step_failed(buf, MBOCHS_PARENT);
 		return fail(buf, -ENODEV, "no %s", MBOCHS_PARENT);
+	}
 	if (buf->access != O_RDWR)
 		return fail(buf, -EOPNOTSUPP, "mbochs is always read-write");
 	err = mbochs_container(buf);
