@@ -146,10 +146,23 @@ static bool is_not_there(void)
 	       errno == EACCES || errno == EPERM;
 }
 
-/* The same for one of several nodes: any of them may belong to somebody else. */
-static bool is_out_of_something(void)
+/*
+ * One of several nodes, any of which may belong to somebody else: the descriptor of one
+ * that answers @request, -ENODEV if it is not such a device, or another error, which
+ * says nothing of the device and ends the search.
+ */
+static int open_if_answers(const char *path, unsigned long request, void *answer)
 {
-	return errno == ENOMEM || errno == EMFILE || errno == ENFILE;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int err = -ENODEV;
+
+	if (fd >= 0 && !ioctl(fd, request, answer))
+		return fd;
+	if (errno == ENOMEM || errno == EMFILE || errno == ENFILE)
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
 }
 
 static int open_node(const char *path, int flags, struct dmabuf *buf)
@@ -409,7 +422,7 @@ static int get_udmabuf(const struct dmabuf_exporter *exp, struct dmabuf *buf)
 static int open_drm(const char *driver)
 {
 	char path[32], name[32];
-	int i, fd, err;
+	int i, fd;
 
 	for (i = 0; i < NR_NODES; i++) {
 		struct drm_version version = {
@@ -418,18 +431,13 @@ static int open_drm(const char *driver)
 		};
 
 		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0 && is_out_of_something())
-			return -errno;
-		if (fd < 0)
-			continue;
 		memset(name, 0, sizeof(name));
-		err = ioctl(fd, DRM_IOCTL_VERSION, &version) < 0 ? -errno : 0;
-		if (!err && !strcmp(name, driver))
+		fd = open_if_answers(path, DRM_IOCTL_VERSION, &version);
+		if (fd == -ENODEV)
+			continue;
+		if (fd < 0 || !strcmp(name, driver))
 			return fd;
 		close(fd);
-		if (err == -ENOMEM)
-			return err;
 	}
 	return -ENODEV;
 }
@@ -489,20 +497,15 @@ static int open_v4l2(const char *driver, const char *bus, __u32 wanted,
 	struct v4l2_capability cap;
 	char path[32];
 	size_t len;
-	int err = 0;
 	int i, fd;
 
 	for (i = 0; i < NR_NODES; i++) {
 		snprintf(path, sizeof(path), "/dev/video%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0 && is_out_of_something())
-			return -errno;
-		if (fd < 0)
+		fd = open_if_answers(path, VIDIOC_QUERYCAP, &cap);
+		if (fd == -ENODEV)
 			continue;
-		if (ioctl(fd, VIDIOC_QUERYCAP, &cap) < 0) {
-			err = is_out_of_something() ? -errno : 0;
-			goto next;
-		}
+		if (fd < 0)
+			return fd;
 		if (strcmp((char *)cap.driver, driver) ||
 		    !(cap.device_caps & wanted) ||
 		    !(cap.device_caps & V4L2_CAP_STREAMING))
@@ -515,8 +518,6 @@ static int open_v4l2(const char *driver, const char *bus, __u32 wanted,
 		return fd;
 next:
 		close(fd);
-		if (err)
-			return err;
 	}
 	return -ENODEV;
 }

@@ -798,7 +798,7 @@ static bool do_attack(struct worker *me)
 	struct window *w = me->w;
 	unsigned long page, nr;
 	unsigned int seq;
-	bool known;
+	bool known, refused;
 	int ret;
 
 	if (hold)
@@ -813,13 +813,14 @@ static bool do_attack(struct worker *me)
 	known = unchanged(w, seq);
 	if (ret == ROUTE_OPEN && known)
 		failure(me, "%s took pages at %lu, prot %d", route->name, page, w->prot);
+	refused = known && ret == -route->refusal;
 	if (known)
 		count_up(&all->tried[route - gup_routes]);
-	if (known && ret == -route->refusal)
+	if (refused)
 		count_up(&all->refused[route - gup_routes]);
 	if (hold)
 		pthread_mutex_unlock(&w->lock);
-	return known && ret == -route->refusal;
+	return refused;
 }
 
 /* How many there are of each kind, in about a thousand operations */
